@@ -40,6 +40,14 @@ import {
 import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
+import type {
+  HeldImage,
+  PolicyCheck,
+  PolicyControl,
+  ReleasedImage,
+  TagHistoryControl,
+  TagHistoryView,
+} from '../operations/policy-control.ts';
 import type { DeniedView, RecallControl, RecallRequest, RecallResult } from '../operations/recall-control.ts';
 import type { RecordedImages, Recording, RecordingControl, RecordingRequest } from '../operations/recording-control.ts';
 import type { PullLog, PullPage, PullQuery } from '../operations/pull-log.ts';
@@ -91,7 +99,9 @@ export class RemoteControl
     ProblemControl,
     RecallControl,
     AccessControl,
-    SignInLinks
+    SignInLinks,
+    PolicyControl,
+    TagHistoryControl
 {
   readonly #options: RemoteControlOptions;
 
@@ -322,6 +332,27 @@ export class RemoteControl
 
   createLink(): Promise<SignInLink> {
     return this.#call('POST', '/session/links', {});
+  }
+
+  checkPolicy(name: string): Promise<PolicyCheck> {
+    return this.#patient().#call('GET', `/policy/check?${parametersOf({ name })}`);
+  }
+
+  async policyChanges(): Promise<readonly PolicyCheck[]> {
+    const { changes } = await this.#patient().#call<{ changes: PolicyCheck[] }>('GET', '/policy/changes');
+    return changes;
+  }
+
+  async heldContent(): Promise<readonly HeldImage[]> {
+    return (await this.#call<{ held: HeldImage[] }>('GET', '/policy/held')).held;
+  }
+
+  releaseContent(name: string, reason: string): Promise<ReleasedImage> {
+    return this.#call('POST', '/policy/releases', { name, reason });
+  }
+
+  tagHistory(name: string): Promise<TagHistoryView> {
+    return this.#call('GET', `/tag-history?${parametersOf({ name })}`);
   }
 
   #patient(): RemoteControl {

@@ -11,6 +11,7 @@ import { type CacheControl, type EvictOptions, LIST_ORDERS, type ListQuery } fro
 import type { EventControl } from '../operations/event-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { PolicyControl, TagHistoryControl } from '../operations/policy-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
@@ -31,6 +32,7 @@ import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
 import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
+import { createPolicyRoutes, createTagHistoryRoutes } from './policy-routes.ts';
 import { createRecallRoutes } from './recall-routes.ts';
 import { createRecordingRoutes } from './recording-routes.ts';
 import { createSessionRoutes, type SessionRoutesOptions } from './session-routes.ts';
@@ -62,6 +64,9 @@ export interface AdminRoutesOptions
   readonly access?: AccessControl | undefined;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
+  /** Absent without rules. */
+  readonly policy?: PolicyControl | undefined;
+  readonly tagHistories: TagHistoryControl;
   /** Absent without upstreams. */
   readonly jobs?: JobControl | undefined;
   /** Absent without upstreams. */
@@ -106,6 +111,8 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addCheck(router, cache);
   addBundleRoutes(router, bundles);
   router.use('/recalls', createRecallRoutes(recalls));
+  if (options.policy) router.use('/policy', createPolicyRoutes(options.policy));
+  router.use('/tag-history', createTagHistoryRoutes(options.tagHistories));
   if (jobs) router.use('/jobs', createJobRoutes(jobs));
   if (recordings) router.use('/recordings', createRecordingRoutes(recordings));
   addVerifyRoutes(router, verifications);

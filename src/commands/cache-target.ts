@@ -5,6 +5,7 @@ import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { FillControl } from '../operations/fill-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { PolicyControl } from '../operations/policy-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog } from '../operations/pull-log.ts';
@@ -24,6 +25,8 @@ export interface CacheTarget {
   readonly access?: AccessControl | undefined;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
+  /** Absent without a running server. */
+  readonly policy?: PolicyControl | undefined;
   /** Absent without a running server. */
   readonly jobs?: JobControl | undefined;
   /** Absent without a running server. */

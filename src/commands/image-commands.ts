@@ -113,18 +113,37 @@ function addInspecting(image: Command, context: ImageCommandsContext): void {
 function addVerify(image: Command, context: ImageCommandsContext): void {
   const verify = image
     .command('verify')
-    .description('verify the signatures of an image with public keys, without a network but the registry')
+    .description(
+      'verify the signatures of an image with public keys or a trusted root, without a network but the registry',
+    )
     .argument('<image>', IMAGE_PLACES)
-    .requiredOption('--key <file>', 'public key in PEM, such as cosign.pub; repeatable: any of them', collect)
+    .option('--key <file>', 'public key in PEM, such as cosign.pub; repeatable: any of them', collect)
+    .option('--trusted-root <file>', 'roots for certificates, such as trusted_root.json')
+    .option('--identity <glob>', 'whole subject of the certificate; * matches within a segment')
+    .option('--issuer <url>', 'whole issuer of the identity')
     .option('--json', 'print JSON')
     .addHelpText('after', VERIFY_HELP);
   withRegistryOptions(verify).action(
-    (name: string, { key, json = false, ...options }: RegistryOptions & { key: string[]; json?: boolean }) =>
-      runWithAccess(context, options, async (opened) => {
+    (name: string, { key = [], trustedRoot, identity, issuer, json = false, ...options }: VerifyOptions) => {
+      const hasKeys = key.length > 0;
+      const certificate = [trustedRoot, identity, issuer].filter((each) => each !== undefined).length;
+      if (hasKeys ? certificate > 0 : certificate < 3)
+        verify.error('error: give --key, or --trusted-root with --identity and --issuer', { exitCode: 2 });
+      return runWithAccess(context, options, async (opened) => {
         const { verifyCommand } = await import('./image-verify.ts');
-        return verifyCommand(opened, name, { keys: key, json });
-      }),
+        const identified = { trustedRoot, identity, issuer };
+        return verifyCommand(opened, name, { keys: key, ...identified, json });
+      });
+    },
   );
+}
+
+interface VerifyOptions extends RegistryOptions {
+  readonly key?: string[];
+  readonly trustedRoot?: string;
+  readonly identity?: string;
+  readonly issuer?: string;
+  readonly json?: boolean;
 }
 
 type ImageCommands = typeof imageCommands;

@@ -59,5 +59,9 @@ Signatures of cosign are found by tag (sha256-….sig) and as referrers (bundles
 P-521, RSA with 2048 bits or more, or Ed25519. The signature of an index is that of all its platforms. The command prints
 the digest that is signed: pull by this digest, as the tag may move. The exit code is 1 without a signature of the keys.
 
+Bundles with certificates are verified with a trusted root. Anyone can get a certificate, so the identity is required.
+
   $ layover image verify --key cosign.pub ghcr.io/owner/app:1.0
-  $ layover image verify --key old.pub --key new.pub oci:images:app`;
+  $ layover image verify --key old.pub --key new.pub oci:images:app
+  $ layover image verify --trusted-root trusted_root.json --issuer https://token.actions.githubusercontent.com \\
+      --identity 'https://github.com/owner/app/.github/workflows/release.yml@refs/tags/*' ghcr.io/owner/app:1.0`;

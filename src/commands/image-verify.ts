@@ -14,9 +14,9 @@ import { printable } from './image-description.ts';
 export async function verifyCommand(
   { access, out, err }: ImageContext,
   name: string,
-  { keys, json }: { readonly keys: readonly string[]; readonly json: boolean },
+  { json, ...signers }: Signers & { readonly json: boolean },
 ): Promise<number> {
-  const authorities = await Promise.all(keys.map(readAuthority));
+  const authorities = await readAuthorities(signers);
   const source = await openSource(parseLocation(name), access);
   try {
     const { digest, bytes } = await source.root();
@@ -30,6 +30,24 @@ export async function verifyCommand(
   }
 }
 
+interface Signers {
+  /** Files. */
+  readonly keys: readonly string[];
+  /** A file. Absent with keys; else with the identity and its issuer. */
+  readonly trustedRoot?: string | undefined;
+  readonly identity?: string | undefined;
+  readonly issuer?: string | undefined;
+}
+
+async function readAuthorities({ keys, trustedRoot, identity, issuer }: Signers): Promise<SigningAuthority[]> {
+  if (trustedRoot === undefined || identity === undefined || issuer === undefined)
+    return Promise.all(keys.map(readAuthority));
+  const { CertificateVerifier } = await import('../signatures/certificate-verifier.ts');
+  const accepted = { identities: [{ issuer, subject: identity }], origin: trustedRoot };
+  const certificates = await CertificateVerifier.load(await readFile(trustedRoot), accepted);
+  return [{ name: identity, certificates }];
+}
+
 async function readAuthority(file: string): Promise<SigningAuthority> {
   return { name: basename(file), key: parseSigningKey(await readFile(file, 'utf8'), file) };
 }
@@ -39,5 +57,5 @@ function describe(name: string, verdict: SignatureVerdict, { out, err }: Pick<Im
   for (const { authority, format } of accepted) out.write(`${digest} is signed with ${authority} (${format})\n`);
   if (accepted.length > 0) return;
   const reasons = rejected.map(({ manifest, reason }) => `\n  ${manifest}: ${printable(reason)}`).join('');
-  err.write(`layover: ${name} (${digest}) has no signature of these keys${reasons}\n`);
+  err.write(`layover: ${name} (${digest}) has no accepted signature${reasons}\n`);
 }

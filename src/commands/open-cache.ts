@@ -94,6 +94,7 @@ function running(control: RemoteControl): CacheTarget {
     access: control,
     bundles: control,
     recalls: control,
+    policy: control,
     jobs: control,
     recordings: control,
     links: control,

@@ -17,6 +17,7 @@ import { addImageCommands } from './image-commands.ts';
 import { addJobCommands } from './job-commands.ts';
 import { addLockCommands } from './lock-commands.ts';
 import { addOpenCommand } from './open-commands.ts';
+import { addPolicyCommands } from './policy-commands.ts';
 import { addRecallCommands } from './recall-commands.ts';
 import { addRecordCommands } from './record-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
@@ -110,6 +111,7 @@ Environment variables override every key of the file, such as REGISTRY_HTTP_ADDR
   addRecordCommands(program, context);
   addRecallCommands(program, context);
   addAccessCommands(program, context);
+  addPolicyCommands(program, context);
   addToolCommands(program, { stdin, out, err, end });
   return program;
 }

@@ -26,5 +26,6 @@ export type { Listen } from './units.ts';
  */
 export type Config = Immutable<ReturnType<typeof resolveConfig>>;
 export type StorageDriverConfig = Config['storage']['driver'];
+export type AdmissionConfig = NonNullable<Config['admission']>;
 export type AuditConfig = NonNullable<Config['audit']>;
 export type TracingConfig = NonNullable<Config['tracing']>;

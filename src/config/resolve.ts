@@ -31,6 +31,8 @@ export function resolveConfig(sections: Sections, env: Environment) {
     },
     /** Content that no client gets. */
     deny: policy.deny,
+    /** Which content of upstreams clients get. Absent: all of it. */
+    admission: policy.admission,
     tracing: resolveTracing(sections.tracing, env),
     admin,
     ui,

@@ -23,9 +23,18 @@ export interface TaggedStore {
 export interface TagEntriesOptions {
   /** Their number. @default 1 */
   readonly upstreams?: number;
+  /** Called when an upstream has confirmed what a tag refers to. */
+  readonly onConfirmed?: TagListener | undefined;
   /** Of these tags, in other processes of the service. @default it has one process */
   readonly copies?: ContentCopies | undefined;
 }
+
+/** @param repository its stored name @param at unix milliseconds */
+export type TagListener = (
+  repository: string,
+  tag: string,
+  named: { readonly digest: Digest; readonly at: number },
+) => Promise<void>;
 
 const DONE = Promise.resolve();
 const MAX_ENTRIES_PER_UPSTREAM = 20_000;
@@ -37,15 +46,17 @@ const MAX_ENTRIES_PER_UPSTREAM = 20_000;
 export class TagEntries {
   readonly #store: TaggedStore;
   readonly #copies: ContentCopies | undefined;
+  readonly #onConfirmed: TagListener | undefined;
   readonly #entries: BoundedCache<TagEntry>;
   /** Tags that wait for their manifest, by repository and digest. */
   readonly #pending: BoundedCache<Set<string>>;
   /** Counts calls of {@link forget}. An entry read before one may be the forgotten one, and is not cached. */
   #forgotten = 0;
 
-  constructor(store: TaggedStore, { upstreams = 1, copies }: TagEntriesOptions = {}) {
+  constructor(store: TaggedStore, { upstreams = 1, copies, onConfirmed }: TagEntriesOptions = {}) {
     this.#store = store;
     this.#copies = copies;
+    this.#onConfirmed = onConfirmed;
     const maxEntries = MAX_ENTRIES_PER_UPSTREAM * Math.max(1, upstreams);
     this.#entries = createCountedCache({ maxEntries });
     this.#pending = createCountedCache({ maxEntries });
@@ -76,6 +87,8 @@ export class TagEntries {
   async confirm(repository: string, tag: string, entry: TagEntry, isStored: boolean): Promise<void> {
     const before = this.inMemory(repository, tag);
     this.#entries.set(tagKey(repository, tag), entry);
+    // Clients do not wait for it.
+    void this.#onConfirmed?.(repository, tag, { digest: entry.digest, at: entry.checkedAt });
     if (before?.digest !== entry.digest) await this.#copies?.forgetTag(repository, tag);
     if (isStored) {
       await this.#store.tags.put(repository, tag, entry.digest);

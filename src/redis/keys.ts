@@ -59,6 +59,7 @@ export const redisKeys = {
    * - `:used` and `:sizes`, sorted sets: repositories by last use, in Unix milliseconds, and by bytes
    * - `:manifests`, hash: repository → its number of manifests
    * - `:pins`, hash: pattern → Unix milliseconds
+   * - `:t:<table>`, hash: texts of other modules, by key
    */
   index: () => tagged('index', 'usage'),
 

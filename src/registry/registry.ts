@@ -110,6 +110,8 @@ export type Served<T> = T & {
   readonly upstreamMs?: number;
   /** Not every client gets it: no shared cache may keep the response. @default false */
   readonly isPrivate?: boolean;
+  /** Further headers of the response. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export interface Manifest extends Descriptor {

@@ -17,10 +17,11 @@ import type { BundleControl } from '../operations/bundle-control.ts';
 import type { CacheControl } from '../operations/cache-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { JobControl } from '../operations/job-control.ts';
+import type { PolicyControl, TagHistoryControl } from '../operations/policy-control.ts';
 import type { RecallControl } from '../operations/recall-control.ts';
 import type { UsageListener } from '../pull-through/pull-through.ts';
 import { Router, type UpstreamRoute } from '../pull-through/router.ts';
-import { TagEntries } from '../pull-through/tag-entries.ts';
+import { TagEntries, type TagListener } from '../pull-through/tag-entries.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { ContentListener } from '../registry/content-event.ts';
 import type { ContentRefusals } from '../registry/refusals.ts';
@@ -34,8 +35,10 @@ import { UnprefixedOwner } from '../retention/unprefixed-owner.ts';
 import { loadSchedulerState } from '../retention/scheduler-state.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { closeOnFailure, type CloseStack } from './close-stack.ts';
+import type { TagHistories } from '../admission/tag-histories.ts';
+import { createAdmitting, createPolicyControls, createTagHistories } from './composition/admitting.ts';
 import { createPullRecorder } from './composition/auditing.ts';
-import { createDenying } from './composition/denying.ts';
+import { createDenying, type DenyingParts } from './composition/denying.ts';
 import { type Browsing, createBrowsing } from './composition/browsing.ts';
 import { createBackgroundJobs } from './composition/background-jobs.ts';
 import { type BundlesOptions, createBundles } from './composition/bundles.ts';
@@ -74,6 +77,9 @@ export interface Context extends Views, Browsing {
   readonly bulk: BulkControl;
   readonly bundles: BundleControl;
   readonly recalls: RecallControl;
+  /** Absent without rules. */
+  readonly policy: PolicyControl | undefined;
+  readonly tagHistories: TagHistoryControl;
   /** Absent without upstreams. */
   readonly budget: BudgetControl | undefined;
   /** Absent when every client may read every repository of the upstreams. */
@@ -117,20 +123,19 @@ async function createParts(
   const owner = await acquireDirectory(config.storage.driver);
   opened.defer(() => owner.release());
   const running = new RunningFills();
-  const tags = new TagEntries(stored.store, { upstreams: config.proxy?.upstreams.length ?? 0, copies });
+  const { tags, histories } = createTags(config, stored, { telemetry, copies });
   const retention = await openHousekeeping(config, { ...stored, telemetry, running, tags, clock });
   opened.defer(() => retention.stop());
-  const pulls = await createPullRecorder(config, { ...stored, telemetry, clock });
-  if (pulls) opened.use(pulls);
+  const pulls = await openPulls(config, { ...stored, telemetry, clock }, opened);
   const denying = { opened, ...stored, telemetry, clock, copies, denyFile: monitors.denyFile };
-  const { refusals, recalls } = await createDenying(config, denying);
-  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, refusals }));
+  const { recalls, ...rules } = await openRules(config, denying, histories);
+  const { refusals } = rules;
+  const hosted = opened.use(createHosted(config, { ...stored, telemetry, clock, ...rules }));
   const { quota } = retention.housekeeping;
   const { secret } = config.http;
-  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, refusals };
+  const shared = { opened, cached: hosted.stored, running, tags, quota, telemetry, env, clock, secret, ...rules };
   const { pulling, router, access } = await openPulling(config, hosted, { ...stored, ...shared, auth, copies });
-  const purging = createUploadPurging(config, { ...stored, telemetry, clock });
-  if (purging) opened.defer(() => purging.stop());
+  const purging = openPurging(config, { ...stored, telemetry, clock }, opened);
   const health = watchHealth(config, { ...stored, upstreams: pulling?.upstreams ?? [], telemetry, refusals });
   opened.defer(() => health.stop());
   const caches = createCaches(config, { retention, pulling, store: stored.store, refusals });
@@ -152,6 +157,7 @@ async function createParts(
     ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { ...stored, ...shared, pins: retention.bundlePins }),
     recalls,
+    ...createPolicyControls(rules.admitting, { pulling, histories }),
     jobs,
     recordings: pulling && createRecordings(config.proxy, { ...stored, pulling, pulls, clock, telemetry }),
     listener: notifier && ((event, origin) => notifier.notify(event, origin)),
@@ -161,6 +167,39 @@ async function createParts(
     owner,
     close: () => opened.close(),
   };
+}
+
+async function openPulls(config: Config, parts: Parameters<typeof createPullRecorder>[1], opened: CloseStack) {
+  const pulls = await createPullRecorder(config, parts);
+  if (pulls) opened.use(pulls);
+  return pulls;
+}
+
+function openPurging(config: Config, parts: Parameters<typeof createUploadPurging>[1], opened: CloseStack) {
+  const purging = createUploadPurging(config, parts);
+  if (purging) opened.defer(() => purging.stop());
+  return purging;
+}
+
+type RuleParts = Stored & DenyingParts & { readonly telemetry: Telemetry };
+
+/** Content that no client gets, and content that has to be admitted. */
+async function openRules(config: Config, parts: RuleParts, histories: TagHistories) {
+  const { telemetry, clock, usage } = parts;
+  const denying = await createDenying(config, parts);
+  return { ...denying, admitting: await createAdmitting(config, { usage, histories, telemetry, clock }) };
+}
+
+/** Tags of upstreams, and their histories. */
+function createTags(
+  { proxy }: Config,
+  { store, usage }: Stored,
+  { telemetry, copies }: { readonly telemetry: Telemetry; readonly copies: ContentCopies | undefined },
+) {
+  const histories = createTagHistories(usage.index, telemetry);
+  const onConfirmed: TagListener = (...confirmed) => histories.observe(...confirmed);
+  const upstreams = proxy?.upstreams.length ?? 0;
+  return { histories, tags: new TagEntries(store, { upstreams, copies, onConfirmed }) };
 }
 
 interface NotifierParts {

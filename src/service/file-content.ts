@@ -7,6 +7,14 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 
 /** Throws when the file cannot be used. */
 const CHECKS: Readonly<Record<FileContent, (path: string) => Promise<unknown>>> = {
+  async 'a public key'(path) {
+    const { parseSigningKey } = await import('../signatures/public-key.ts');
+    parseSigningKey(await readFile(path, 'utf8'), path);
+  },
+  async 'a trusted root'(path) {
+    const { CertificateVerifier } = await import('../signatures/certificate-verifier.ts');
+    await CertificateVerifier.load(await readFile(path), { identities: [], origin: path });
+  },
   certificates: checkCertificates,
   async 'denied content'(path) {
     const { readDenyFile } = await import('../policy/watched-deny-file.ts');

@@ -42,8 +42,9 @@ export async function findSignatures(
   digest: Digest,
   options: FindOptions,
 ): Promise<readonly Finding[]> {
-  const tagged = (await source.digestTags(digest)).filter(({ tag }) => tag.endsWith('.sig'));
-  const referrers = (await source.referrers(digest)).filter(isBundle).slice(0, MAX_MANIFESTS);
+  const [tags, attached] = await Promise.all([source.digestTags(digest), source.referrers(digest)]);
+  const tagged = tags.filter(({ tag }) => tag.endsWith('.sig'));
+  const referrers = attached.filter(isBundle).slice(0, MAX_MANIFESTS);
   const findings: Finding[] = [];
   for (const { manifest } of tagged)
     findings.push(...(await readManifest(source, manifest.digest, async () => manifest, options)));

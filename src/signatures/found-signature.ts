@@ -6,6 +6,8 @@ export interface FoundSignature {
   readonly signatures: readonly Uint8Array[];
   /** Digests that the signed bytes are about. */
   readonly subjects: readonly string[];
+  /** With the certificate, and the proofs that logs have it. Absent for other formats. */
+  readonly bundle?: JsonObject;
 }
 
 /** The content of a signature cannot be used. The message has the reason. */

@@ -31,7 +31,7 @@ export function readSigstoreBundle(bytes: Uint8Array): FoundSignature | undefine
   if (!STATEMENTS.includes(statement['_type'])) throw new SignatureError('the statement has an unknown type');
   if (statement['predicateType'] !== SIGNATURE_PREDICATE) return undefined;
   const signed = preAuthenticationEncoding(payloadType, payload);
-  return { format: 'sigstore bundle', signed, signatures, subjects: subjectsOf(statement) };
+  return { format: 'sigstore bundle', signed, signatures, subjects: subjectsOf(statement), bundle };
 }
 
 function readEnvelope(envelope: JsonObject) {

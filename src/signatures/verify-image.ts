@@ -1,15 +1,16 @@
 import type { KeyObject } from 'node:crypto';
 
 import type { Digest } from '../oci/digest.ts';
+import type { CertificateVerifier } from './certificate-verifier.ts';
 import { type Finding, type FindOptions, findSignatures, type SignatureSource } from './find-signatures.ts';
 import type { FoundSignature } from './found-signature.ts';
 import { isSignedBy } from './public-key.ts';
 
-/** A key whose signatures are accepted. */
-export interface SigningAuthority {
-  readonly name: string;
-  readonly key: KeyObject;
-}
+/** Whose signatures are accepted: those of a key, or those with certificates. */
+export type SigningAuthority = { readonly name: string } & (
+  | { readonly key: KeyObject }
+  | { readonly certificates: CertificateVerifier }
+);
 
 /** A good signature of an authority. */
 export interface AcceptedSignature {
@@ -59,10 +60,20 @@ async function judge(
   const { signature, manifest } = finding;
   if (!signature.subjects.includes(digest)) return `it signs ${signature.subjects[0]}`;
   const accepted: AcceptedSignature[] = [];
-  for (const { name, key } of authorities) {
-    if (await hasSigned(key, signature)) accepted.push({ authority: name, format: signature.format, manifest });
+  let reason = 'it is signed with another key';
+  for (const authority of authorities) {
+    const problem = await findProblem(authority, signature);
+    if (problem === undefined) accepted.push({ authority: authority.name, format: signature.format, manifest });
+    else if (problem !== '') reason = problem;
   }
-  return accepted.length > 0 ? accepted : 'it is signed with another key';
+  return accepted.length > 0 ? accepted : reason;
+}
+
+/** @returns undefined when the authority has signed it; empty text when there is nothing to add */
+async function findProblem(authority: SigningAuthority, signature: FoundSignature): Promise<string | undefined> {
+  if ('key' in authority) return (await hasSigned(authority.key, signature)) ? undefined : '';
+  if (!signature.bundle) return 'its format has no certificate that is supported';
+  return authority.certificates.findProblem(signature.bundle);
 }
 
 async function hasSigned(key: KeyObject, { signed, signatures }: FoundSignature): Promise<boolean> {

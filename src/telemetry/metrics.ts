@@ -36,6 +36,7 @@ export function createMetrics() {
     ...upstreamMetrics(families),
     ...budgetMetrics(families),
     ...accessMetrics(families),
+    ...admissionMetrics(families),
     ...jobMetrics(families),
     ...storageMetrics(families),
     ...redisMetrics(families),
@@ -263,6 +264,30 @@ function accessMetrics(families: MetricFamily[]) {
       DURATION_BOUNDS,
     ),
     accessEntries: gauge('layover_access_entries', 'Repositories with a decision in memory.', ['upstream']),
+  };
+}
+
+function admissionMetrics(families: MetricFamily[]) {
+  const { counter, gauge, histogram } = familyMakers(families);
+  return {
+    admissionHeld: gauge(
+      'layover_admission_held',
+      'Tags whose digest is not old enough, of those that were requested.',
+      [],
+    ),
+    trustedRootAge: gauge('layover_trustedroot_age_seconds', 'Age of the oldest file with a trusted root.', []),
+    admissionTotal: counter('layover_admission_total', 'Manifests that clients requested, by the decision.', [
+      'rule',
+      'decision',
+      'mode',
+      'cached',
+    ]),
+    admissionSeconds: histogram(
+      'layover_admission_seconds',
+      'Duration of checks of content that is not decided yet.',
+      ['check'],
+      DURATION_BOUNDS,
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { AdmissionEvents } from '../admission/admission-events.ts';
 import type { PullEvents } from '../audit/pull-events.ts';
 import type { AuthEvents } from '../auth/auth-events.ts';
 import type { AccessEvents } from '../access/access-events.ts';
@@ -9,6 +10,7 @@ import type { AdminEvents } from '../operations/admin-events.ts';
 import type { RedisEvents } from '../redis/redis.ts';
 import type { UpstreamEvents } from '../upstream/upstream.ts';
 import { AdminTelemetry } from './admin-telemetry.ts';
+import { AdmissionTelemetry } from './admission-telemetry.ts';
 import { AuditTelemetry } from './audit-telemetry.ts';
 import { AuthTelemetry } from './auth-telemetry.ts';
 import { AccessTelemetry } from './access-telemetry.ts';
@@ -40,6 +42,7 @@ export interface Telemetry {
   readonly auth: AuthEvents;
   readonly admin: AdminEvents;
   readonly audit: PullEvents;
+  readonly admission: AdmissionEvents;
   readonly notifications: NotificationEvents;
   /** Each call is followed by exactly one {@link requestFinished} with the same handler. */
   requestStarted(handler: RequestHandlerName): void;
@@ -91,6 +94,7 @@ export function createTelemetry({
     auth: new AuthTelemetry(log, metrics),
     admin: new AdminTelemetry(log),
     audit: new AuditTelemetry(log),
+    admission: new AdmissionTelemetry(log, metrics),
     notifications: new NotificationTelemetry(log, metrics),
     requestStarted: (handler) => requests.started(handler),
     requestFinished: (request) => requests.finished(request),

@@ -19,7 +19,9 @@ import { nextTurn } from '../stream/next-turn.ts';
 import { entriesOf, type StoredUse } from './lmdb-entries.ts';
 import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
 import { LmdbTables, TRANSACTION_SIZE } from './lmdb-tables.ts';
+import { LmdbTexts } from './lmdb-texts.ts';
 import { pinKey, pinOf } from './pin-key.ts';
+import type { TextTable, TextTableName } from './text-table.ts';
 import type {
   ContentReference,
   Counters,
@@ -284,6 +286,10 @@ export class LmdbIndex implements UsageIndex {
   async setMarker(name: Marker, value: string | undefined): Promise<void> {
     if (value === undefined) this.#tables.meta.removeSync(`marker-${name}`);
     else this.#tables.meta.putSync(`marker-${name}`, value);
+  }
+
+  texts(table: TextTableName): TextTable {
+    return new LmdbTexts(this.#tables.texts, table);
   }
 
   async counters(): Promise<Counters> {

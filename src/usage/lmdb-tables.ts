@@ -5,6 +5,7 @@ import type { StoredDigest, StoredUse } from './lmdb-entries.ts';
 import { FilesDamagedError } from '../lmdb/lmdb-files.ts';
 import { Recount } from './lmdb-recount.ts';
 import { LmdbRepositories } from './lmdb-repositories.ts';
+import type { TextKey } from './lmdb-texts.ts';
 import type { ContentReference, UsageTotals, Use } from './usage-index.ts';
 
 /** The totals as they are stored. */
@@ -43,6 +44,7 @@ export class LmdbTables {
   readonly parents: Database<true, [part: PackedDigest, manifest: PackedDigest]>;
   readonly pins: Database<number, string>;
   readonly meta: Database<unknown, string>;
+  readonly texts: Database<string, TextKey>;
   readonly repositories: LmdbRepositories;
 
   constructor(root: RootDatabase) {
@@ -56,13 +58,14 @@ export class LmdbTables {
     this.parents = root.openDB({ name: 'wholes' });
     this.pins = root.openDB({ name: 'pins' });
     this.meta = root.openDB({ name: 'meta' });
+    this.texts = root.openDB({ name: 'texts' });
     this.repositories = new LmdbRepositories(root, this.uses);
   }
 
   /** Reads every entry. @throws {FilesDamagedError} when a table has more or fewer than it was written with */
   verify(): void {
-    const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta } = this;
-    const known = [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta];
+    const { uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts } = this;
+    const known = [uses, queue, holders, digests, unreferenced, parts, parents, pins, meta, texts];
     for (const table of [...known, ...this.repositories.tables] as Database[]) {
       const entries = entryCount(table);
       let read = 0;

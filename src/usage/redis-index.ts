@@ -29,6 +29,8 @@ import {
   removeScript,
   reserveScript,
 } from './redis-index-scripts.ts';
+import { RedisTexts } from './redis-texts.ts';
+import type { TextTable, TextTableName } from './text-table.ts';
 import type {
   ContentReference,
   Counters,
@@ -246,6 +248,10 @@ export class RedisIndex implements UsageIndex {
     const field = `marker-${name}`;
     if (value === undefined) await this.#calls.call(WRITE, (commands) => commands.hdel(this.#metaKey, field));
     else await this.#calls.call(WRITE, (commands) => commands.hset(this.#metaKey, field, value));
+  }
+
+  texts(table: TextTableName): TextTable {
+    return new RedisTexts(this.#calls, `${this.#prefix}:t:${table}`);
   }
 
   async counters(): Promise<Counters> {

@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts';
+import type { TextTable, TextTableName } from './text-table.ts';
 
 export type ContentKind = 'manifest' | 'blob';
 
@@ -222,6 +223,9 @@ export interface UsageIndex {
 
   marker(name: Marker): Promise<string | undefined>;
   setMarker(name: Marker, value: string | undefined): Promise<void>;
+
+  /** Neither counted nor rebuilt. */
+  texts(table: TextTableName): TextTable;
 
   /** Sums over the life of the index, of all processes that share it. */
   counters(): Promise<Counters>;

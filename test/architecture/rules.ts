@@ -59,6 +59,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: [
       'access',
       'admin',
+      'admission',
       'audit',
       'auth',
       'browsing',
@@ -88,6 +89,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'retention',
       'setup/shown-setup.ts',
       'sign-in',
+      'signatures',
       'storage',
       'stream',
       'sync',
@@ -162,7 +164,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
   jobs: { imports: ['images', 'lists', 'oci', 'operations'], types: ['clock', 'registry'] },
   bundles: { imports: ['images', 'lists', 'oci', 'operations'] },
   lists: { imports: ['images', 'oci'] },
-  signatures: { imports: ['images', 'oci'] },
+  signatures: { imports: ['images', 'matching', 'oci'] },
   images: { imports: ['client', 'oci', 'upstream/upstream.ts'], types: ['registry'] },
   client: {
     imports: ['fills/blob-download.ts', 'oci', 'retry', 'stream', 'upstream'],
@@ -206,6 +208,10 @@ export const MODULES: Readonly<Record<string, Module>> = {
   verify: { imports: ['filters', 'oci', 'stream'], types: ['operations', 'registry'] },
   hosted: { imports: ['oci'], types: ['content', 'registry'] },
   filters: { imports: ['matching', 'oci'], types: ['registry'] },
+  admission: {
+    imports: ['cache', 'filters', 'images', 'matching', 'oci', 'operations', 'signatures'],
+    types: ['clock', 'registry', 'usage'],
+  },
   policy: {
     imports: ['files', 'matching', 'oci', 'operations', 'storage/driver.ts'],
     types: ['clock', 'registry'],
@@ -248,6 +254,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
     imports: ['builtin', 'storage/driver.ts', 'version.ts'],
     types: [
       'access',
+      'admission',
       'audit',
       'auth',
       'budget',
@@ -298,6 +305,9 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/s3-request-presigner': ['storage'],
   '@bomb.sh/tab': ['commands/completion.ts'],
   '@noble/curves': ['signatures'],
+  '@sigstore/bundle': ['signatures'],
+  '@sigstore/protobuf-specs': ['signatures'],
+  '@sigstore/verify': ['signatures'],
   '@node-rs/bcrypt': ['auth'],
   '@opentelemetry/api': ['telemetry'],
   '@opentelemetry/exporter-trace-otlp-http': ['telemetry'],
@@ -318,6 +328,7 @@ export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     'commands/image-commands.ts',
     'commands/job-commands.ts',
     'commands/lock-commands.ts',
+    'commands/policy-commands.ts',
     'commands/recall-commands.ts',
     'commands/man-page.ts',
     'commands/open-commands.ts',

@@ -274,6 +274,27 @@ export function describeUsageIndex(name: string, create: () => Promise<IndexUnde
       expect(await made.index.reserve(new Map())).toBe(0);
     });
 
+    it('keeps texts of other modules, by table and key', async () => {
+      await using made = await create();
+      const texts = made.index.texts('releases');
+      await texts.set('a@x', '1');
+      await texts.set('a@x', '2');
+      await texts.set('b@y', '3');
+      await made.index.texts('admissions').set('a@x', 'other');
+      expect(await texts.get('a@x')).toBe('2');
+      expect(await texts.get('c')).toBeUndefined();
+      expect((await collected(texts.entries())).sort()).toEqual([
+        ['a@x', '2'],
+        ['b@y', '3'],
+      ]);
+      expect([await texts.remove('a@x'), await texts.remove('a@x'), await texts.get('a@x')]).toEqual([
+        true,
+        false,
+        undefined,
+      ]);
+      expect(await made.index.totals()).toMatchObject({ references: 0 });
+    });
+
     it('counts again', async () => {
       await using made = await create();
       await made.index.record([use('a', 'x', 1), use('b', 'y', 2, { size: 7 })]);

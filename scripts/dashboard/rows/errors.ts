@@ -98,4 +98,35 @@ export const errors: readonly PanelFactory[] = [
     isStacked: true,
     series: { '{{endpoint}} {{code}}': rateOf('registry_notifications_status_total', { by: 'endpoint, code' }) },
   }),
+  graph({
+    title: 'Decisions about content',
+    description:
+      'Manifests that clients requested of repositories with a rule of policy.admission. Deny with the mode audit: served, and refused with enforce.',
+    unit: 'reqps',
+    isStacked: true,
+    series: {
+      '{{rule}} {{decision}} {{mode}}': rateOf('layover_admission_total', { by: 'rule, decision, mode', where: ON }),
+    },
+  }),
+  graph({
+    title: 'Checks of content',
+    description: 'Average duration of checks of content that was not decided. Clients wait for them.',
+    unit: 's',
+    series: {
+      '{{check}}': `${rateOf('layover_admission_seconds_sum', { by: 'check', where: ON })} / ${rateOf('layover_admission_seconds_count', { by: 'check', where: ON })}`,
+    },
+  }),
+  graph({
+    title: 'Tags held by their age',
+    description: 'Tags that clients requested while their digest was not old enough, at the instance that has most.',
+    unit: 'short',
+    series: { held: `max(layover_admission_held{${ON}})` },
+  }),
+  graph({
+    title: 'Age of the trusted root',
+    description:
+      'Oldest file with roots for certificates. Renew it twice a year: new signatures use new logs and authorities.',
+    unit: 's',
+    series: { age: `max(layover_trustedroot_age_seconds{${ON}})` },
+  }),
 ];

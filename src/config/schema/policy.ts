@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { admission } from './admission.ts';
 import { otherwise } from './defaults.ts';
 import { glob } from './pattern.ts';
 import { choice, file, matching } from './text.ts';
@@ -37,5 +38,6 @@ export const policy = z
       .describe('Classes of repositories.')
       .prefault({}),
     deny: deny.prefault({}),
+    admission: admission.optional(),
   })
   .describe('What may be pushed and pulled.');

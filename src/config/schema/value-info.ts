@@ -4,7 +4,7 @@ import { z } from 'zod';
 export type Reading = 'yaml' | 'text' | 'secret';
 
 /** What a file must have, where that can be checked before the start. */
-export type FileContent = 'certificates' | 'denied content' | 'Google credentials';
+export type FileContent = 'a public key' | 'a trusted root' | 'certificates' | 'denied content' | 'Google credentials';
 
 export interface ValueInfo {
   readonly reads: Reading;

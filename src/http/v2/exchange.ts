@@ -83,6 +83,8 @@ export class Exchange {
   #upstreamMs: number | undefined;
   #isPrivate = false;
   #error: RegistryError | undefined;
+  /** Of the content that is served. */
+  #headers: Readonly<Record<string, string>> | undefined;
   #bytes = 0;
 
   constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
@@ -129,7 +131,9 @@ export class Exchange {
     this.#stored = storedAs;
   }
 
-  served({ outcome, upstream, upstreamMs, digest, isPrivate = false }: Served<{ readonly digest?: Digest }>): void {
+  served(served: Served<{ readonly digest?: Digest }>): void {
+    const { outcome, upstream, upstreamMs, digest, headers, isPrivate = false } = served;
+    this.#headers = headers;
     this.#outcome = outcome;
     this.#isPrivate = isPrivate;
     this.#digest = digest;
@@ -164,7 +168,7 @@ export class Exchange {
     if (this.#isPrivate) headers['cache-control'] = 'private, no-store';
     // RFC 9111 no longer defines it, but clients log it, and no other header marks a stale response.
     if (this.#outcome === 'STALE') headers['warning'] = '110 - "Response is Stale"';
-    return headers;
+    return this.#headers ? withMore(headers, this.#headers) : headers;
   }
 
   #finish(): void {
@@ -211,6 +215,15 @@ export class Exchange {
     this.#events.requestFinished(finished);
     this.#trace?.finished(finished);
   }
+}
+
+/** A header that is there already gets a second value. */
+function withMore(headers: OutgoingHttpHeaders, more: Readonly<Record<string, string>>): OutgoingHttpHeaders {
+  for (const [name, value] of Object.entries(more)) {
+    const before = headers[name];
+    headers[name] = before === undefined ? value : [String(before), value];
+  }
+  return headers;
 }
 
 function recordedError({ code, message, options: { detail } }: RegistryError): RecordedError {

@@ -33,6 +33,7 @@ import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { AccessCheck, OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
 import { VERSION } from '../../version.ts';
 import type { CloseStack } from '../close-stack.ts';
+import type { Admitting } from './admitting.ts';
 import { LocalBudgets } from './budget-control.ts';
 import { createLimits } from './budgets.ts';
 import type { AccessParts, DecidingAccess } from './deciding-access.ts';
@@ -53,6 +54,8 @@ export interface PullingParts extends Stored {
   readonly clock: Clock;
   /** Content that is neither served nor fetched. */
   readonly refusals: ContentRefusals;
+  /** Absent without rules. */
+  readonly admitting: Admitting | undefined;
   /** `http.secret`; absent when it is not set. */
   readonly secret: string | undefined;
   /** Keeps decisions about private repositories without Redis. Absent for storage without a directory. */
@@ -186,7 +189,7 @@ interface PulledUpstreamParts extends PullingParts {
 }
 
 function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts): PulledUpstream {
-  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock, refusals } = parts;
+  const { upstream, store, content, tags, fills, proxy, usage, cached, telemetry, clock, refusals, admitting } = parts;
   const { offline } = proxy;
   const shared = { upstream, store, content, tags, offline };
   const registry = pullThrough({
@@ -211,12 +214,17 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
   const { name, aliases, library, isDefault, anyNamespace, storePrefix } = config;
   const names = { name, aliases, library, isDefault, anyNamespace, storePrefix };
   // Writes are refused as such, also to names that `allow` and `deny` exclude.
-  const served = {
+  const pulled = {
     ...allowNames(registry, refusalOf),
     ...parts.withPrefetch?.(config, { ...parts, registry, refusalOf }),
     ...refuseWrites(describeRefusedWrites(upstream)),
   };
-  const held = refuseHeld(registry.held, refusals, storedName);
+  const prefetch = (repository: string, tag: string) =>
+    void registry.refreshTag(repository, tag, { background: 'warm' }).catch(() => {}); // the next client fetches it
+  const gate = { signing: registry, storedName, isOffline: offline, prefetch };
+  const served = admitting?.admitContent(pulled, gate) ?? pulled;
+  const known = refuseHeld(registry.held, refusals, storedName);
+  const held = admitting?.admitHeld(known, { storedName }) ?? known;
   const isAllowed = (repository: string) => refusalOf(repository) === undefined;
   const access = parts.deciding?.add(config, { upstream, registry: served, storedName });
   const route = { ...names, registry: served, held: access?.held(held) ?? held, relay, access, isAllowed };

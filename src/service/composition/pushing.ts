@@ -14,6 +14,7 @@ import type { Registry } from '../../registry/registry.ts';
 import { createUploadSecrets, type UploadSecrets } from '../../hosted/upload-secrets.ts';
 import type { StorageDriver } from '../../storage/driver.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Admitting } from './admitting.ts';
 import type { Stored } from './stored.ts';
 
 export interface Hosted {
@@ -35,10 +36,12 @@ export function createHosted(
     readonly telemetry: Telemetry;
     readonly clock: Clock;
     readonly refusals: ContentRefusals;
+    /** Absent without rules. */
+    readonly admitting: Admitting | undefined;
   },
 ): Hosted {
   const { http, push, storage } = config;
-  const { driver, store, content, redis, usage, telemetry, clock, refusals } = parts;
+  const { driver, store, content, redis, usage, telemetry, clock, refusals, admitting } = parts;
   if (http.secret === undefined && !redis && acceptsPushes(config)) {
     telemetry.log.info({}, 'http.secret is not set: interrupted uploads resume only on this process');
   }
@@ -55,7 +58,8 @@ export function createHosted(
     now: clock.now,
   });
   const limited = storage.readOnly ? readOnly(stored) : limitUploads(stored, http.limits.maxBlobBytes);
-  const registry = refuseContent(limited, refusals);
+  const admitted = admitting?.admitMounts(limited) ?? limited;
+  const registry = refuseContent(admitted, refusals);
   return { registry, held: refuseHeld(stored.held, refusals), stored, secrets, close: () => stored.close() };
 }
 
