@@ -8,7 +8,7 @@ import type { AccessCaller, RepositoryAccess, WantedContent } from '../registry/
 import { type AccessCheck, UpstreamError } from '../upstream/upstream.ts';
 import { identificationRequired, notDecided, tokenRequired, unknownRepository } from './access-errors.ts';
 import type { AccessEvents, AccessOutcome, AccessSource } from './access-events.ts';
-import { AdmittedRegistry } from './admitted-registry.ts';
+import { PermittedRegistry } from './permitted-registry.ts';
 import { tokenLogin } from './client-token.ts';
 import {
   ANONYMOUS_SUBJECT,
@@ -87,7 +87,7 @@ export class UpstreamAccess implements RepositoryAccess {
   }
 
   registryFor(caller: AccessCaller): Registry {
-    return new AdmittedRegistry(this.#options.registry, this, caller);
+    return new PermittedRegistry(this.#options.registry, this, caller);
   }
 
   /** Synchronous when a decision is in memory. @throws {RegistryError} `NAME_UNKNOWN` | `UNAUTHORIZED` | `UNAVAILABLE` */

@@ -1,4 +1,3 @@
-import { boundedFetch, type FetchedResponse } from '../fetch/bounded-fetch.ts';
 import type { ActivityControl, ClientList, RequestPage, RequestQuery } from '../operations/activity-control.ts';
 import type {
   AccessCheckRequest,
@@ -37,7 +36,6 @@ import {
   type RefreshResult,
   type ScrubStatus,
 } from '../operations/cache-control.ts';
-import { ControlError, isControlFailure } from '../operations/control-error.ts';
 import type { CancelledFills, FillControl, FillList } from '../operations/fill-control.ts';
 import type { JobControl, JobImage, JobStatus, WarmRequest } from '../operations/job-control.ts';
 import type {
@@ -55,33 +53,7 @@ import type { SignInLink, SignInLinks } from '../operations/sign-in-links.ts';
 import type { HistoryRange, HistoryView, ServiceStatus, StatusControl } from '../operations/status-control.ts';
 import type { Problem, ProblemControl } from '../operations/problem-control.ts';
 import type { ProbeView, UpstreamControl, UpstreamView } from '../operations/upstream-control.ts';
-import { ADMIN_PATH, type AdminErrorBody } from './api.ts';
-
-export interface RemoteControlOptions {
-  /** `http://…`, `https://…` or `unix:<path>`. */
-  readonly url: string;
-  readonly token?: string | undefined;
-  /** For one response. @default 60 s, or an hour for one that waits for an image. Milliseconds. */
-  readonly timeoutMs?: number;
-}
-
-/** No server listens at the address. */
-export class ServerUnreachableError extends Error {
-  override readonly name = 'ServerUnreachableError';
-  /** Such as `ECONNREFUSED`; empty for a timeout. */
-  readonly code: string;
-
-  constructor(url: string, cause: unknown) {
-    super(`${url}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-    this.code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  }
-}
-
-const TIMEOUT_MS = 60_000;
-/** For a response that follows the fetch of an image, or the reading of one. */
-const FETCH_TIMEOUT_MS = 3_600_000;
-/** The result of a collection lists everything that it removed, which may be a million links. */
-const MAX_BYTES = 256 * 1024 * 1024;
+import { RemoteCalls, type RemoteControlOptions } from './remote-calls.ts';
 
 /** The cache of another process, through its admin API. Its methods also throw {@link ServerUnreachableError}. */
 export class RemoteControl
@@ -103,118 +75,118 @@ export class RemoteControl
     PolicyControl,
     TagHistoryControl
 {
-  readonly #options: RemoteControlOptions;
+  readonly #calls: RemoteCalls;
 
   constructor(options: RemoteControlOptions) {
-    this.#options = options;
+    this.#calls = new RemoteCalls(options);
   }
 
   list(query: ListQuery): Promise<ListPage> {
-    return this.#call('GET', `/cache?${parametersOf(query)}`);
+    return this.#calls.call('GET', `/cache?${parametersOf(query)}`);
   }
 
   findPulls(query: PullQuery): Promise<PullPage> {
-    return this.#call('GET', `/audit/pulls?${parametersOf(query)}`);
+    return this.#calls.call('GET', `/audit/pulls?${parametersOf(query)}`);
   }
 
   status(): Promise<ServiceStatus> {
-    return this.#call('GET', '/status');
+    return this.#calls.call('GET', '/status');
   }
 
   history(range: HistoryRange): Promise<HistoryView> {
-    return this.#call('GET', `/history?range=${range}`);
+    return this.#calls.call('GET', `/history?range=${range}`);
   }
 
   fills(): Promise<FillList> {
-    return this.#call('GET', '/fills');
+    return this.#calls.call('GET', '/fills');
   }
 
   cancelFill(digest: string): Promise<CancelledFills> {
-    return this.#call('DELETE', `/fills/${encodeURIComponent(digest)}`, {});
+    return this.#calls.call('DELETE', `/fills/${encodeURIComponent(digest)}`, {});
   }
 
   requests(query: RequestQuery): Promise<RequestPage> {
-    return this.#call('GET', `/requests?${parametersOf(query)}`);
+    return this.#calls.call('GET', `/requests?${parametersOf(query)}`);
   }
 
   clients(): Promise<ClientList> {
-    return this.#call('GET', '/clients');
+    return this.#calls.call('GET', '/clients');
   }
 
   async problems(): Promise<readonly Problem[]> {
-    return (await this.#call<{ problems: readonly Problem[] }>('GET', '/problems')).problems;
+    return (await this.#calls.call<{ problems: readonly Problem[] }>('GET', '/problems')).problems;
   }
 
   async upstreams(): Promise<readonly UpstreamView[]> {
-    return (await this.#call<{ upstreams: readonly UpstreamView[] }>('GET', '/upstreams')).upstreams;
+    return (await this.#calls.call<{ upstreams: readonly UpstreamView[] }>('GET', '/upstreams')).upstreams;
   }
 
   probeUpstream(name: string): Promise<ProbeView> {
-    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/probe`, {});
+    return this.#calls.call('POST', `/upstreams/${encodeURIComponent(name)}/probe`, {});
   }
 
   resetUpstream(name: string): Promise<UpstreamView> {
-    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/reset`, {});
+    return this.#calls.call('POST', `/upstreams/${encodeURIComponent(name)}/reset`, {});
   }
 
   setUpstreamOffline(name: string, forMs: number): Promise<UpstreamView> {
-    return this.#call('POST', `/upstreams/${encodeURIComponent(name)}/offline`, { forMs });
+    return this.#calls.call('POST', `/upstreams/${encodeURIComponent(name)}/offline`, { forMs });
   }
 
   show(name: string): Promise<ContentDetails> {
-    return this.#call('GET', `/cache/entry?name=${encodeURIComponent(name)}`);
+    return this.#calls.call('GET', `/cache/entry?name=${encodeURIComponent(name)}`);
   }
 
   async pins(): Promise<readonly PinView[]> {
-    return (await this.#call<{ pins: PinView[] }>('GET', '/pins')).pins;
+    return (await this.#calls.call<{ pins: PinView[] }>('GET', '/pins')).pins;
   }
 
   async pin(pattern: string): Promise<void> {
-    await this.#call('POST', '/pins', { pattern });
+    await this.#calls.call('POST', '/pins', { pattern });
   }
 
   async unpin(pattern: string): Promise<void> {
-    await this.#call('DELETE', '/pins', { pattern });
+    await this.#calls.call('DELETE', '/pins', { pattern });
   }
 
   evict(name: string, options: EvictOptions = {}): Promise<EvictResult> {
-    return this.#call('POST', '/evict', { name, ...options });
+    return this.#calls.call('POST', '/evict', { name, ...options });
   }
 
   refresh(name: string): Promise<RefreshResult> {
-    return this.#patient().#call('POST', '/refresh', { name });
+    return this.#calls.patient().call('POST', '/refresh', { name });
   }
 
   check(image: ImageCheckRequest): Promise<ImageCheckResult> {
-    return this.#patient().#call('POST', '/check', image);
+    return this.#calls.patient().call('POST', '/check', image);
   }
 
   stats(): Promise<CacheStats> {
-    return this.#call('GET', '/stats');
+    return this.#calls.call('GET', '/stats');
   }
 
   startScrub(): Promise<ScrubStatus> {
-    return this.#call('POST', '/scrub', {});
+    return this.#calls.call('POST', '/scrub', {});
   }
 
   scrubStatus(): Promise<ScrubStatus> {
-    return this.#call('GET', '/scrub');
+    return this.#calls.call('GET', '/scrub');
   }
 
   startRebuild(): Promise<RebuildStatus> {
-    return this.#call('POST', '/index/rebuild', {});
+    return this.#calls.call('POST', '/index/rebuild', {});
   }
 
   rebuildStatus(): Promise<RebuildStatus> {
-    return this.#call('GET', '/index/rebuild');
+    return this.#calls.call('GET', '/index/rebuild');
   }
 
   startCollection(request: CollectionRequest): Promise<CollectionStatus> {
-    return this.#call('POST', '/collection', request);
+    return this.#calls.call('POST', '/collection', request);
   }
 
   async collectionStatus(): Promise<CollectionStatus> {
-    const { counts, result, ...status } = await this.#call<PagedCollectionStatus>('GET', '/collection');
+    const { counts, result, ...status } = await this.#calls.call<PagedCollectionStatus>('GET', '/collection');
     if (!counts || !result) return { ...status, result };
     const whole = { ...result };
     for (const kind of COLLECTED_KINDS) {
@@ -229,7 +201,7 @@ export class RemoteControl
     const all: CollectedPage['collected'][number][] = [];
     for (let cursor: string | undefined = String(start); cursor !== undefined; ) {
       const query: string = parametersOf({ kind, cursor, limit: 1_000 });
-      const page: CollectedPage = await this.#call('GET', `/collection/results?${query}`);
+      const page: CollectedPage = await this.#calls.call('GET', `/collection/results?${query}`);
       all.push(...page.collected);
       ({ cursor } = page);
     }
@@ -238,48 +210,48 @@ export class RemoteControl
 
   async previewSync(rule: string): Promise<readonly JobImage[]> {
     const path = `/jobs/${encodeURIComponent(rule)}/preview`;
-    return (await this.#patient().#call<{ images: readonly JobImage[] }>('GET', path)).images;
+    return (await this.#calls.patient().call<{ images: readonly JobImage[] }>('GET', path)).images;
   }
 
   budget(upstream?: string): Promise<BudgetReport> {
     const query = upstream === undefined ? '' : `?upstream=${encodeURIComponent(upstream)}`;
-    return this.#call('GET', `/budget${query}`);
+    return this.#calls.call('GET', `/budget${query}`);
   }
 
   holdBudget(request: BudgetHold): Promise<BudgetReport> {
-    return this.#call('POST', '/budget/hold', request);
+    return this.#calls.call('POST', '/budget/hold', request);
   }
 
   startImport(request: ImportRequest): Promise<ImportStatus> {
-    return this.#call('POST', '/bundles/import', request);
+    return this.#calls.call('POST', '/bundles/import', request);
   }
 
   importStatus(): Promise<ImportStatus> {
-    return this.#call('GET', '/bundles/import');
+    return this.#calls.call('GET', '/bundles/import');
   }
 
   stopImport(): Promise<ImportStatus> {
-    return this.#call('DELETE', '/bundles/import', {});
+    return this.#calls.call('DELETE', '/bundles/import', {});
   }
 
   async bundles(): Promise<readonly BundleView[]> {
-    return (await this.#call<{ bundles: BundleView[] }>('GET', '/bundles')).bundles;
+    return (await this.#calls.call<{ bundles: BundleView[] }>('GET', '/bundles')).bundles;
   }
 
   forgetBundle(id: string): Promise<ForgottenBundle> {
-    return this.#call('DELETE', '/bundles', { id });
+    return this.#calls.call('DELETE', '/bundles', { id });
   }
 
   async jobs(): Promise<readonly JobStatus[]> {
-    return (await this.#call<{ jobs: JobStatus[] }>('GET', '/jobs')).jobs;
+    return (await this.#calls.call<{ jobs: JobStatus[] }>('GET', '/jobs')).jobs;
   }
 
   job(name: string): Promise<JobStatus> {
-    return this.#call('GET', `/jobs/${encodeURIComponent(name)}`);
+    return this.#calls.call('GET', `/jobs/${encodeURIComponent(name)}`);
   }
 
   async jobImages(name: string, after: number): Promise<readonly JobImage[]> {
-    const lines = await this.#read('GET', `/jobs/${encodeURIComponent(name)}/images?after=${after}`);
+    const lines = await this.#calls.read('GET', `/jobs/${encodeURIComponent(name)}/images?after=${after}`);
     return lines
       .split('\n')
       .filter((line) => line !== '')
@@ -287,130 +259,76 @@ export class RemoteControl
   }
 
   warm(request: WarmRequest): Promise<JobStatus> {
-    return this.#call('POST', '/jobs', request);
+    return this.#calls.call('POST', '/jobs', request);
   }
 
   runJob(name: string): Promise<JobStatus> {
-    return this.#call('POST', `/jobs/${encodeURIComponent(name)}/run`, {});
+    return this.#calls.call('POST', `/jobs/${encodeURIComponent(name)}/run`, {});
   }
 
   stopJob(name: string): Promise<JobStatus> {
-    return this.#call('POST', `/jobs/${encodeURIComponent(name)}/stop`, {});
+    return this.#calls.call('POST', `/jobs/${encodeURIComponent(name)}/stop`, {});
   }
 
   startRecording(request: RecordingRequest): Promise<Recording> {
-    return this.#call('POST', '/recordings', request);
+    return this.#calls.call('POST', '/recordings', request);
   }
 
   stopRecording(name: string): Promise<RecordedImages> {
-    return this.#patient().#call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
+    return this.#calls.patient().call('POST', `/recordings/${encodeURIComponent(name)}/stop`, {});
   }
 
   accessDecisions(query: AccessQuery): Promise<AccessList> {
-    return this.#call('GET', `/access?${parametersOf(query)}`);
+    return this.#calls.call('GET', `/access?${parametersOf(query)}`);
   }
 
   checkAccess(request: AccessCheckRequest): Promise<AccessReport> {
-    return this.#call('POST', '/access/check', request);
+    return this.#calls.call('POST', '/access/check', request);
   }
 
   forgetAccess(request: ForgetAccess): Promise<ForgottenAccess> {
-    return this.#call('POST', '/access/forget', request);
+    return this.#calls.call('POST', '/access/forget', request);
   }
 
   denied(): Promise<DeniedView> {
-    return this.#call('GET', '/recalls');
+    return this.#calls.call('GET', '/recalls');
   }
 
   recall(request: RecallRequest): Promise<RecallResult> {
-    return this.#call('POST', '/recalls', request);
+    return this.#calls.call('POST', '/recalls', request);
   }
 
   lift(digests: readonly string[]): Promise<RecallResult> {
-    return this.#call('DELETE', '/recalls', { digests });
+    return this.#calls.call('DELETE', '/recalls', { digests });
   }
 
   createLink(): Promise<SignInLink> {
-    return this.#call('POST', '/session/links', {});
+    return this.#calls.call('POST', '/session/links', {});
   }
 
   checkPolicy(name: string): Promise<PolicyCheck> {
-    return this.#patient().#call('GET', `/policy/check?${parametersOf({ name })}`);
+    return this.#calls.patient().call('GET', `/policy/check?${parametersOf({ name })}`);
   }
 
   async policyChanges(): Promise<readonly PolicyCheck[]> {
-    const { changes } = await this.#patient().#call<{ changes: PolicyCheck[] }>('GET', '/policy/changes');
+    const { changes } = await this.#calls.patient().call<{ changes: PolicyCheck[] }>('GET', '/policy/changes');
     return changes;
   }
 
   async heldContent(): Promise<readonly HeldImage[]> {
-    return (await this.#call<{ held: HeldImage[] }>('GET', '/policy/held')).held;
+    return (await this.#calls.call<{ held: HeldImage[] }>('GET', '/policy/held')).held;
   }
 
   releaseContent(name: string, reason: string): Promise<ReleasedImage> {
-    return this.#call('POST', '/policy/releases', { name, reason });
+    return this.#calls.call('POST', '/policy/releases', { name, reason });
   }
 
   tagHistory(name: string): Promise<TagHistoryView> {
-    return this.#call('GET', `/tag-history?${parametersOf({ name })}`);
-  }
-
-  #patient(): RemoteControl {
-    return new RemoteControl({ ...this.#options, timeoutMs: this.#options.timeoutMs ?? FETCH_TIMEOUT_MS });
-  }
-
-  async #call<T>(method: string, path: string, body?: object): Promise<T> {
-    const parsed = parseJson(await this.#read(method, path, body));
-    if (parsed === undefined) throw this.#notLayover(200);
-    return parsed as T;
-  }
-
-  /** The body of a response. @throws {ControlError} of the response */
-  async #read(method: string, path: string, body?: object): Promise<string> {
-    const { status, body: bytes } = await this.#send(method, `${ADMIN_PATH}${path}`, body && JSON.stringify(body));
-    const text = bytes.toString();
-    if (status < 300) return text;
-    const { error } = (parseJson(text) ?? {}) as Partial<AdminErrorBody>;
-    if (!error) throw this.#notLayover(status);
-    throw new ControlError(isControlFailure(error.reason) ? error.reason : 'unavailable', error.message);
-  }
-
-  #notLayover(status: number): ControlError {
-    return new ControlError('unavailable', `${this.#options.url} is not the admin API of Layover (status ${status})`);
-  }
-
-  async #send(method: string, path: string, body: string | undefined): Promise<FetchedResponse> {
-    const { url, token, timeoutMs = TIMEOUT_MS } = this.#options;
-    const headers = {
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(body)}` }),
-      ...(token !== undefined && { authorization: `Bearer ${Buffer.from(token).toString('latin1')}` }),
-    };
-    const socketPath = url.startsWith('unix:') ? url.slice('unix:'.length) : undefined;
-    const base = socketPath === undefined ? url.replace(/\/+$/, '') : 'http://localhost';
-    try {
-      return await boundedFetch(`${base}${path}`, {
-        method,
-        headers,
-        body,
-        socketPath,
-        timeoutMs,
-        maxBytes: MAX_BYTES,
-      });
-    } catch (err) {
-      throw new ServerUnreachableError(url, err);
-    }
+    return this.#calls.call('GET', `/tag-history?${parametersOf({ name })}`);
   }
 }
 
 function parametersOf(query: object): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   return new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString();
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }

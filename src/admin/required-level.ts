@@ -14,7 +14,7 @@ const VIEWED: readonly RegExp[] = [
 ];
 
 /** Links that signed-in clients make for others. */
-export const LINKS_PATH = '/session/links';
+const LINKS_PATH = '/session/links';
 
 /** @param path below that of the admin API */
 export function requiredLevel(method: string | undefined, path: string): Level {

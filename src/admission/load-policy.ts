@@ -12,7 +12,7 @@ type AuthorityConfig = AdmissionConfig['authorities'][number];
 type RuleConfig = AdmissionConfig['rules'][number];
 
 /** A file of `policy.admission` cannot be used. The message has the key and the path. */
-export class AdmissionFileError extends Error {
+class AdmissionFileError extends Error {
   override readonly name = 'AdmissionFileError';
   /** Errors with a code are printed without their stack. */
   readonly code = 'ERR_ADMISSION_FILE';

@@ -42,7 +42,7 @@ export async function verifySignatures(
 }
 
 /** Pure. */
-export function toDecision({ by, require }: SignatureCondition, { accepted }: SignatureVerdict): Decision {
+function toDecision({ by, require }: SignatureCondition, { accepted }: SignatureVerdict): Decision {
   const signers = by.filter((name) => accepted.some(({ authority }) => authority === name));
   const missing = by.filter((name) => !signers.includes(name));
   const isSigned = require === 'any' ? signers.length > 0 : missing.length === 0;

@@ -17,7 +17,7 @@ export type TagHistory = readonly SeenDigest[];
 
 export const MAX_SEEN = 20;
 /** A confirmation so soon after the last one is not recorded. Milliseconds. */
-export const CONFIRMED_EVERY_MS = 10 * 60_000;
+const CONFIRMED_EVERY_MS = 10 * 60_000;
 
 /**
  * The history after the upstream has named the digest. Pure.

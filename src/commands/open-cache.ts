@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 
-import { RemoteControl, ServerUnreachableError } from '../admin/remote-control.ts';
+import { ServerUnreachableError } from '../admin/remote-calls.ts';
+import { RemoteControl } from '../admin/remote-control.ts';
 import { adminSocketPath } from '../admin/api.ts';
 import type { Config, Listen } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';

@@ -126,7 +126,7 @@ async function discover({ issuer, clientId, clientSecretFile }: OidcConfig): Pro
 }
 
 /** @throws {Error} when the name is not a claim, or is a mail address that the provider has not verified */
-export function identityOf(
+function identityOf(
   claims: Readonly<Record<string, unknown>>,
   { usernameClaim, groupsClaim }: Pick<OidcConfig, 'usernameClaim' | 'groupsClaim'>,
 ): Identity {

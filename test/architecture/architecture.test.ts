@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { findCycles } from './cycles.ts';
-import { PACKAGES, findViolations, type Module, MODULES } from './rules.ts';
+import { PACKAGES } from './packages.ts';
+import { findViolations, type Module, MODULES } from './rules.ts';
 import { parseSourceFile, readSourceFiles } from './source-file.ts';
 
 const root = join(import.meta.dirname, '../..');

@@ -1,4 +1,5 @@
 import { findCycles } from './cycles.ts';
+import { PACKAGES, PAGE_PACKAGES } from './packages.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** What a module may import: a folder, or a file at the root of the sources. docs/ARCHITECTURE.md has the same table; a test compares them. */
@@ -298,78 +299,6 @@ const WITHOUT_CONFIG: readonly string[] = [
   'stream',
   'testing',
 ];
-
-/** The modules that import each package. */
-export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@aws-sdk/client-s3': ['storage'],
-  '@aws-sdk/s3-request-presigner': ['storage'],
-  '@bomb.sh/tab': ['commands/completion.ts'],
-  '@noble/curves': ['signatures'],
-  '@sigstore/bundle': ['signatures'],
-  '@sigstore/protobuf-specs': ['signatures'],
-  '@sigstore/verify': ['signatures'],
-  '@node-rs/bcrypt': ['auth'],
-  '@opentelemetry/api': ['telemetry'],
-  '@opentelemetry/exporter-trace-otlp-http': ['telemetry'],
-  '@opentelemetry/resources': ['telemetry'],
-  '@opentelemetry/sdk-trace-node': ['telemetry'],
-  'acme-client': ['http/tls'],
-  commander: [
-    'commands/parse-count.ts',
-    'commands/access-commands.ts',
-    'commands/audit-commands.ts',
-    'commands/budget-commands.ts',
-    'commands/bundle-commands.ts',
-    'commands/cache-commands.ts',
-    'commands/check-commands.ts',
-    'commands/completion.ts',
-    'commands/doctor-commands.ts',
-    'commands/garbage-collect.ts',
-    'commands/image-commands.ts',
-    'commands/job-commands.ts',
-    'commands/lock-commands.ts',
-    'commands/policy-commands.ts',
-    'commands/recall-commands.ts',
-    'commands/man-page.ts',
-    'commands/open-commands.ts',
-    'commands/record-commands.ts',
-    'commands/tool-commands.ts',
-    'commands/program.ts',
-    'commands/service-commands.ts',
-    'commands/setup-commands.ts',
-    'commands/status-commands.ts',
-    'commands/sync-commands.ts',
-  ],
-  croner: ['config', 'jobs'],
-  express: ['admin', 'dashboard', 'http/pages', 'http/auth'],
-  'fastest-levenshtein': ['config'],
-  'hash-wasm': ['content'],
-  'http-proxy': ['http/passthrough'],
-  ioredis: ['redis'],
-  jose: ['auth'],
-  koffi: ['storage/rados'],
-  lmdb: ['audit', 'lmdb', 'usage'],
-  'lru-cache': ['cache'],
-  'p-limit': ['bundles', 'content', 'images', 'jobs', 'lists', 'storage/filesystem', 'sync'],
-  'openid-client': ['sign-in/oidc.ts'],
-  pino: ['telemetry'],
-  re2js: ['matching'],
-  semver: ['matching'],
-  'prom-client': ['telemetry'],
-  'tar-stream': ['browsing/layer-contents.ts', 'doctor/bundle.ts', 'images'],
-  tldts: ['upstream'],
-  undici: ['upstream', 'health', 'notifications/http-sink.ts', 'storage/objects'],
-  'smol-toml': ['setup/toml-edit.ts'],
-  yaml: ['config', 'lists', 'setup'],
-  zod: ['config'],
-};
-
-/** The same for packages that are only built into the dashboard. */
-const PAGE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@preact/signals': ['dashboard/page'],
-  preact: ['dashboard/page'],
-  uplot: ['dashboard/page/view/plot.ts'],
-};
 
 /** Modules of Node that only one file loads, for the reason in that file. Others import their types. */
 const BUILT_INS: Readonly<Record<string, string>> = {

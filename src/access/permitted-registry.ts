@@ -27,7 +27,7 @@ export interface Admitting {
  * An upstream as one client may use it. Reads are decided before any look-up, and reach the upstream with the client's login. Writes are
  * not decided here.
  */
-export class AdmittedRegistry implements Registry {
+export class PermittedRegistry implements Registry {
   readonly #registry: Registry;
   readonly #access: Admitting;
   readonly #caller: AccessCaller;
