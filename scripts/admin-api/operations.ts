@@ -157,6 +157,37 @@ export const ADMIN_OPERATIONS: Readonly<Record<string, AdminOperation>> = {
   'GET /recalls': { summary: 'The denied content.', response: 'DeniedView' },
   'POST /recalls': { summary: 'Denies digests.', body: 'RecallRequest', response: 'RecallResult' },
   'DELETE /recalls': { summary: 'Ends recalls.', body: '{ digests: readonly string[] }', response: 'RecallResult' },
+  'GET /policy/check': {
+    summary: 'What the rules of policy.admission decide about an image, without effects.',
+    query: { name: 'Stored name with tag or digest.' },
+    response: 'PolicyCheck',
+  },
+  'GET /policy/changes': {
+    summary: 'Admitted images that the current rules would refuse.',
+    response: '{ changes: readonly PolicyCheck[] }',
+  },
+  'GET /policy/held': { summary: 'Content that is held.', response: '{ held: readonly HeldImage[] }' },
+  'POST /policy/releases': {
+    summary: 'Releases a digest from the rules.',
+    body: '{ name: string; reason: string }',
+    response: 'ReleasedImage',
+  },
+  'GET /tag-history': {
+    summary: 'The digests that a tag has named.',
+    query: { name: 'Stored name with a tag.' },
+    response: 'TagHistoryView',
+  },
+  'GET /access': {
+    summary: 'Decisions about private repositories.',
+    query: { names: 'A glob for stored names.', limit: 'Of decisions.' },
+    response: 'AccessList',
+  },
+  'POST /access/check': {
+    summary: 'Decides whether a user may read a repository.',
+    body: 'AccessCheckRequest',
+    response: 'AccessReport',
+  },
+  'POST /access/forget': { summary: 'Forgets decisions.', body: 'ForgetAccess', response: 'ForgottenAccess' },
   'POST /recordings': { summary: 'Starts to record pulls.', body: 'RecordingRequest', response: 'Recording' },
   'POST /recordings/{name}/stop': { summary: 'Ends a recording.', response: 'RecordedImages' },
   'GET /bundles': { summary: 'The bundles whose content is pinned.', response: '{ bundles: readonly BundleView[] }' },
@@ -205,6 +236,17 @@ export const ADMIN_OPERATIONS: Readonly<Record<string, AdminOperation>> = {
   'GET /session/link': {
     summary: 'Signs a browser in, and leads it to the dashboard with status 303.',
     query: { code: 'Of the link.' },
+    response: '{}',
+    mediaType: 'text/html',
+  },
+  'GET /session/oidc': {
+    summary: 'Leads a browser to the provider of ui.auth.oidc with status 303.',
+    response: '{}',
+    mediaType: 'text/html',
+  },
+  'GET /session/oidc/callback': {
+    summary: 'Where the provider leads the browser back to, with status 303 to the dashboard.',
+    query: { code: 'Of the provider.', state: 'Of the beginning.' },
     response: '{}',
     mediaType: 'text/html',
   },

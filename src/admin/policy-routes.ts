@@ -1,7 +1,7 @@
 import express, { type Router } from 'express';
 
-import { ControlError } from '../operations/control-error.ts';
-import type { PolicyControl, TagHistoryControl } from '../operations/policy-control.ts';
+import type { PolicyControl } from '../operations/policy-control.ts';
+import { requiredText } from './parameters.ts';
 import { respond } from './respond.ts';
 
 /** `/policy`: rules for content of upstreams. */
@@ -9,7 +9,7 @@ export function createPolicyRoutes(policy: PolicyControl): Router {
   const router = express.Router();
   router.get(
     '/check',
-    respond(({ query }) => policy.checkPolicy(text('name', query['name']))),
+    respond(({ query }) => policy.checkPolicy(requiredText('name', query['name']))),
   );
   router.get(
     '/changes',
@@ -23,23 +23,8 @@ export function createPolicyRoutes(policy: PolicyControl): Router {
     '/releases',
     respond(({ body }) => {
       const { name, reason } = (body ?? {}) as Record<string, unknown>;
-      return policy.releaseContent(text('name', name), text('reason', reason));
+      return policy.releaseContent(requiredText('name', name), requiredText('reason', reason));
     }),
   );
   return router;
-}
-
-/** `/tag-history` */
-export function createTagHistoryRoutes(histories: TagHistoryControl): Router {
-  const router = express.Router();
-  router.get(
-    '/',
-    respond(({ query }) => histories.tagHistory(text('name', query['name']))),
-  );
-  return router;
-}
-
-function text(key: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new ControlError('invalid', `${key} is missing`);
 }

@@ -66,24 +66,22 @@ export function createSessionRoutes({ guard, links, linkOf }: SessionRoutesOptio
       .set('referrer-policy', 'no-referrer')
       .redirect(303, TO_DASHBOARD);
   });
-  if (signIn) router.use('/oidc', createProviderRoutes(signIn));
+  if (signIn) addProviderRoutes(router, signIn);
   return router;
 }
 
-function createProviderRoutes(signIn: SignIn): Router {
-  const router = express.Router();
-  router.get('/', async (request, response) => {
+function addProviderRoutes(router: Router, signIn: SignIn): void {
+  router.get('/oidc', async (request, response) => {
     const { url, cookie } = await signIn.beginAtProvider(request);
     response.append('set-cookie', cookie).redirect(303, url);
   });
-  router.get('/callback', async (request, response) => {
+  router.get('/oidc/callback', async (request, response) => {
     const { cookies } = await signIn.withProvider(request);
     response
       .append('set-cookie', [...cookies])
       .set('referrer-policy', 'no-referrer')
       .redirect(303, `../${TO_DASHBOARD}`);
   });
-  return router;
 }
 
 function createLink(links: OneTimeLinks, linkOf: SessionRoutesOptions['linkOf']): SignInLink {

@@ -23,7 +23,7 @@ export async function verifyCommand(
     if (digestOf(bytes, digestAlgorithm(digest)) !== digest) throw new ImageError(`${name}: ${digest} has other bytes`);
     const verdict = await verifyImage(source, { digest, authorities }, access);
     if (json) out.write(`${JSON.stringify(verdict)}\n`);
-    else describe(name, verdict, { out, err });
+    else describe({ name, verdict, signers }, { out, err });
     return verdict.accepted.length > 0 ? 0 : 1;
   } finally {
     await source.close();
@@ -52,10 +52,17 @@ async function readAuthority(file: string): Promise<SigningAuthority> {
   return { name: basename(file), key: parseSigningKey(await readFile(file, 'utf8'), file) };
 }
 
-function describe(name: string, verdict: SignatureVerdict, { out, err }: Pick<ImageContext, 'out' | 'err'>): void {
+interface Verified {
+  readonly name: string;
+  readonly verdict: SignatureVerdict;
+  readonly signers: Signers;
+}
+
+function describe({ name, verdict, signers }: Verified, { out, err }: Pick<ImageContext, 'out' | 'err'>): void {
   const { digest, accepted, rejected } = verdict;
   for (const { authority, format } of accepted) out.write(`${digest} is signed with ${authority} (${format})\n`);
   if (accepted.length > 0) return;
   const reasons = rejected.map(({ manifest, reason }) => `\n  ${manifest}: ${printable(reason)}`).join('');
-  err.write(`layover: ${name} (${digest}) has no accepted signature${reasons}\n`);
+  const missing = signers.identity === undefined ? 'signature of these keys' : `signature of ${signers.identity}`;
+  err.write(`layover: ${name} (${digest}) has no ${missing}${reasons}\n`);
 }

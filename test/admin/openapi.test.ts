@@ -49,6 +49,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   '/referrers': `repository=docker.io/library/app&digest=${app.digest}&fetch=1`,
   '/layer': `repository=docker.io/library/app&digest=${app.layers[0]}`,
   '/repositories/{name}/tags': 'all=1',
+  '/policy/check': 'name=docker.io/library/app:1',
+  '/tag-history': 'name=docker.io/library/app:1',
 };
 const NAMES: Readonly<Record<string, string>> = {
   '/repositories/{name}/tags': 'docker.io/library/multi',
@@ -57,7 +59,9 @@ const NAMES: Readonly<Record<string, string>> = {
 
 async function startUsed(): Promise<Layover> {
   const audit = { keep: '24h' };
-  const layover = await Layover.start({ config: { ...cacheConfig(hub(), {}), audit } });
+  const upstream = { private: { access: 'groups', visibility: 'public' } };
+  const policy = { admission: { rules: [{ images: ['docker.io/other/**'], minage: '1h' }] } };
+  const layover = await Layover.start({ config: { ...cacheConfig(hub(), { upstream }), audit, policy } });
   await pullImage(layover, 'library/app', { tag: '1', layers: [app.config, ...app.layers] });
   await pullImage(layover, 'library/multi', { tag: '1', layers: [] });
   await pullImage(layover, 'library/multi', { tag: multi.images.amd64.digest, layers: [] });

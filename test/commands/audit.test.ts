@@ -87,7 +87,7 @@ describe.each(['a running', 'a stopped'] as const)('layover audit pulls with %s 
     };
     expect(await failed('--digest', 'latest')).toContain('latest is not a digest, such as sha256:');
     expect(await failed('--since', 'yesterday')).toContain('Use a duration such as 24h, or a date.');
-    expect(await failed('--limit', '0')).toContain('It must be 1 or more.');
+    expect(await failed('--limit', '0')).toContain('It must be a whole number, 1 or more.');
   });
 });
 

@@ -117,6 +117,7 @@ describe('a configuration', () => {
       admin: { listen: undefined, hosts: [], clients: 'full', token: undefined, tokenFile: undefined },
       audit: { ...AUDIT_DEFAULTS, directory: undefined },
       deny: { digests: [], names: [], file: undefined },
+      ui: { hosts: [], signIn: {} },
     });
   });
 
@@ -217,6 +218,8 @@ tags: {maxtags: 60}
       admin: { listen: undefined, hosts: [], clients: 'full', token: undefined, tokenFile: undefined },
       audit: { ...AUDIT_DEFAULTS, directory: '/data/layover/pulls' },
       deny: { digests: [], names: [], file: undefined },
+      ui: { hosts: [], signIn: {} },
+      accessFile: '/data/layover/access.json',
     });
   });
 

@@ -4,7 +4,9 @@ import { basic } from '../auth/htpasswd-file.ts';
 import { Receiver } from '../notifications/receiver.ts';
 import { sendRequest } from '../support/http-client.ts';
 import { Layover } from '../support/layover.ts';
-import { API, AUTH, call, signIn, start, TOKEN } from './sign-in-scene.ts';
+import { API, AUTH, call, signIn, start, TOKEN, withUsers } from './sign-in-scene.ts';
+
+withUsers();
 
 describe('a page of another site', () => {
   const pin = { method: 'POST', body: { pattern: 'evil/**' } };

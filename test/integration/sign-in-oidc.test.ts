@@ -6,7 +6,9 @@ import { CLIENT, Provider } from '../sign-in/provider.ts';
 import { sendRequest } from '../support/http-client.ts';
 import { type ConfigObject, Layover } from '../support/layover.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { API } from './sign-in-scene.ts';
+import { API, withUsers } from './sign-in-scene.ts';
+
+withUsers();
 
 let provider: Provider;
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;

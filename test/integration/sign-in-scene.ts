@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 
@@ -11,6 +11,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 export const TOKEN = 'correct-horse';
 export const API = '/admin/api/v1';
 
+/** One for all files of tests in the process: they share the modules that they import. */
 const directory = await temporaryDirectory();
 const htpasswd = join(directory.path, 'htpasswd');
 export const writeUsers = async (users: Record<string, string>) => {
@@ -26,8 +27,14 @@ export const AUTH = {
   ],
 };
 
-beforeAll(() => writeUsers(USERS));
-afterAll(() => directory[Symbol.asyncDispose]());
+/** Has the users of {@link USERS} in all tests of the file. */
+export function withUsers(): void {
+  beforeAll(async () => {
+    await mkdir(directory.path, { recursive: true });
+    await writeUsers(USERS);
+  });
+  afterAll(() => directory[Symbol.asyncDispose]());
+}
 
 interface Sent {
   readonly method?: string;

@@ -4,7 +4,9 @@ import { basic } from '../auth/htpasswd-file.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Layover } from '../support/layover.ts';
 import { CONFIG, imageOf, LAYER, Repository } from './manifest-pushing.ts';
-import { AUTH, call, signIn, start, TOKEN, USERS, writeUsers } from './sign-in-scene.ts';
+import { AUTH, call, signIn, start, TOKEN, USERS, writeUsers, withUsers } from './sign-in-scene.ts';
+
+withUsers();
 
 describe('a session', () => {
   it('is begun with a password, recognised by its cookie, and ended', async () => {

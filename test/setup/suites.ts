@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 /** Runs of their own: they need root, or programs that are built or installed first. */
-const SEPARATE_RUNS = ['chart', 'clients', 'install', 'package', 's3', 'storage-servers'];
+const SEPARATE_RUNS = ['browser', 'chart', 'clients', 'install', 'package', 's3', 'storage-servers'];
 /** Kills, power failures, full and damaged disks, storms of requests, fuzzing: minutes of CPU, so a run of their own. */
 const FAULTS = '.faults.test.ts';
 /** A test that imports one of these, also through other files of test/, starts programs or Layover. */
