@@ -62,7 +62,7 @@ export class Gates {
     const { admission, storedName } = this.#options;
     const stored = storedName(repository);
     const rule = admission.ruleOf(stored);
-    if (!guardsParts(rule) || admission.released.has(stored, digest)) return undefined;
+    if (!guardsParts(rule) || admission.released.has(stored, digest, 'blob')) return undefined;
     return this.#part({ rule, stored }, repository, digest);
   }
 
