@@ -149,7 +149,8 @@ export class Gates {
     const isStale = current.outcome === 'STALE' && { outcome: current.outcome };
     if (heldUntil !== undefined && gate.rule.mode === 'audit') {
       const served = await read({ kind: 'digest', digest: current.digest });
-      return { ...served, ...isStale, headers: auditHeaders('hold', gate.rule), isOfAge: true };
+      // Not of age: an admission that is kept would outlive the audit.
+      return { ...served, ...isStale, headers: auditHeaders('hold', gate.rule), isOfAge: false };
     }
     for (const digest of digests) {
       const served = await orMissing(read({ kind: 'digest', digest }));
@@ -199,7 +200,7 @@ export class Gates {
     if (decision.outcome === 'allow') return served;
     if (gate.rule.mode === 'audit') {
       const headers = auditHeaders(decision.outcome === 'deny' ? 'deny' : 'delay', gate.rule);
-      return { ...served, headers: { ...served.headers, ...headers } };
+      return { ...served, headers: { ...headers, ...served.headers } };
     }
     this.#throwUnlessAdmitted(gate, served.digest, decision);
     return served;
