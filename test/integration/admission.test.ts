@@ -29,7 +29,7 @@ signByReferrer(images, 'acme/app', copied, signer, {
 signByTag(images, 'acme/multi', multi, signer);
 // Whoever can push can attach content, also one whose layer has the digest of an image.
 const smuggled = [1, 2].map((seed) => images.addImage('acme/app', undefined, { seed: `smuggled ${seed}` }));
-const [byReference, byDigestTag] = smuggled as [Manifest, Manifest];
+const [byReference, byDigestTag] = smuggled as unknown as [Manifest, Manifest];
 const carrier = attachBundle(images, 'acme/app', byReferrer, byReference.bytes);
 const carrierTag = `${byTag.digest.replace(':', '-')}.att`;
 attachUnder(images, 'acme/app', carrierTag, byDigestTag.bytes);
