@@ -144,7 +144,8 @@ export class UpstreamAccess implements RepositoryAccess {
   }
 
   #publicFor(repository: string): number | undefined {
-    if (this.#options.policy.visibility === 'public') return Infinity;
+    const { visibility } = this.#options.policy;
+    if (visibility !== 'probe') return visibility === 'public' ? Infinity : undefined;
     const now = this.#options.clock.now();
     const decision = this.#options.decisions.of(repository)?.get(ANONYMOUS_SUBJECT);
     return decision?.isAllowed && isLive(decision, now) ? decision.until - now : undefined;
