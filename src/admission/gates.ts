@@ -86,7 +86,7 @@ export class Gates {
     const served = await read(reference);
     const subject = reference.kind === 'tag' ? subjectOfTag(reference.tag) : undefined;
     if (subject && (await this.#isAttached(gate, repository, { subject, served, call }))) return served;
-    return this.#served(gate, repository, { call, served });
+    return this.#served(gate, repository, { call, served: { ...served, isOfAge: this.#isExempt(gate, reference) } });
   }
 
   async #served<T extends Descriptor & { readonly bytes?: Buffer }>(
@@ -113,7 +113,9 @@ export class Gates {
     if (isDigestTag || !this.#isKnown(gate, reference)) return this.getManifest(gate, repository, reference, call);
     const read = (wanted: Reference) => this.#registry.resolveManifest(repository, wanted, call);
     const aged = this.#agedTag(gate, reference);
-    const served = await (aged ? this.#readAged(aged, repository, { call, read }) : read(reference));
+    const served = aged
+      ? await this.#readAged(aged, repository, { call, read })
+      : { ...(await read(reference)), isOfAge: this.#isExempt(gate, reference) };
     return this.#served(gate, repository, { call, served });
   }
 
@@ -122,22 +124,28 @@ export class Gates {
     return reference.kind === 'tag' || this.#options.admission.known(stored, reference.digest) !== undefined;
   }
 
-  /** Whether the referrers of a manifest are listed. @throws {RegistryError} when it is refused */
+  /** Whether the referrers of a manifest are listed: an audit lists all. @throws {RegistryError} when it is refused */
   async check(gate: Gate, repository: string, requested: Requested): Promise<void> {
+    if (gate.rule.mode === 'audit') return;
     const { digest, call } = requested;
     // No decision is kept about digests that clients invent.
     const reference = { kind: 'digest', digest } as const;
     const isKnown = this.#isKnown(gate, reference);
     if (!isKnown && !(await orMissing(this.#registry.resolveManifest(repository, reference, call)))) return;
     const decision = await this.#decide(gate, repository, requested);
-    if (gate.rule.mode === 'enforce') this.#throwUnlessAdmitted(gate, digest, decision);
+    this.#throwUnlessAdmitted(gate, digest, decision);
   }
 
   /** Absent when the tag needs no age. */
-  #agedTag({ rule, stored }: Gate, reference: Reference): (AgedGate & { readonly tag: string }) | undefined {
+  #agedTag(gate: Gate, reference: Reference): (AgedGate & { readonly tag: string }) | undefined {
+    const { rule, stored } = gate;
     if (!hasAge(rule) || reference.kind === 'digest' || subjectOfTag(reference.tag)) return undefined;
-    if (rule.age.isExempt(`${stored}:${reference.tag}`)) return undefined;
-    return { rule, stored, tag: reference.tag };
+    return this.#isExempt(gate, reference) ? undefined : { rule, stored, tag: reference.tag };
+  }
+
+  /** Whether a tag needs no age, nor the digest that it names. */
+  #isExempt({ rule, stored }: Gate, reference: Reference): boolean {
+    return reference.kind === 'tag' && rule.age?.isExempt(`${stored}:${reference.tag}`) === true;
   }
 
   /** The newest digest of a tag that is old enough. @throws {RegistryError} when there is none */

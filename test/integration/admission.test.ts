@@ -170,6 +170,12 @@ describe('admission by signatures', () => {
     expect((await pull(manifestUrl(layover, 'acme/app', 'tagged'))).headers).not.toHaveProperty('layover-policy');
   });
 
+  it('lists referrers as without a rule, with an audit', async () => {
+    await using layover = await start([{ ...RULE, mode: 'audit' }]);
+    hub().faults.add({ on: ['manifest-head', 'manifest-get'] }, { answer: { status: 500 } });
+    expect(await statusOf(`${layover.url}/v2/acme/app/referrers/${byReferrer.digest}`)).toBe(200);
+  });
+
   it('mounts nothing that is not admitted', async () => {
     await using layover = await start([RULE], { hosted: ['team/**'] });
     await statusOf(manifestUrl(layover, 'acme/app', 'unsigned'));

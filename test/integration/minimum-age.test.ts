@@ -128,6 +128,19 @@ describe('minimum age', () => {
     expect(await statusOf(manifestUrl(layover, 'library/app', 'nightly'))).toBe(200);
   });
 
+  it('serves exempt tags with digests: wait', async () => {
+    await using layover = await startAged(new FakeClock(), {
+      digests: 'wait',
+      exempt: ['docker.io/library/app:nightly'],
+    });
+    hub().setTag('library/app', 'nightly', b.digest);
+    const nightly = manifestUrl(layover, 'library/app', 'nightly');
+    expect(await statusOf(nightly, { method: 'HEAD' })).toBe(200);
+    expect(await statusOf(nightly)).toBe(200);
+    expect(await statusOf(blobUrl(layover, 'library/app', b.config))).toBe(200);
+    expect(await statusOf(manifestUrl(layover, 'library/app', a.digest))).toBe(403);
+  });
+
   it('serves and marks what it would hold, with an audit', async () => {
     const clock = new FakeClock();
     await using layover = await startAged(clock, {}, { mode: 'audit' });
