@@ -50,7 +50,10 @@ export class LocalAccess implements AccessControl {
   constructor(options: LocalAccessOptions) {
     this.#options = options;
     options.channel?.listen(
-      (message) => void this.#follow(parseRequest(message)),
+      (message) => {
+        for (const { access } of options.upstreams) access.endChecks();
+        void this.#follow(parseRequest(message));
+      },
       () => void this.#follow({ names: '**' }),
     );
   }
