@@ -26,7 +26,8 @@ export interface DecidedUpstream {
 }
 
 export interface AccessChannel {
-  announce(message: string): Promise<void>;
+  /** @returns false when it reached none */
+  announce(message: string): Promise<boolean>;
   /** @param onGap messages may have been missed */
   listen(onMessage: (message: string) => void, onGap: () => void): void;
 }
@@ -49,7 +50,10 @@ export class LocalAccess implements AccessControl {
   constructor(options: LocalAccessOptions) {
     this.#options = options;
     options.channel?.listen(
-      (message) => void this.#follow(parseRequest(message)),
+      (message) => {
+        for (const { access } of options.upstreams) access.endChecks();
+        void this.#follow(parseRequest(message));
+      },
       () => void this.#follow({ names: '**' }),
     );
   }
@@ -89,8 +93,10 @@ export class LocalAccess implements AccessControl {
     let forgotten = 0;
     for (const { upstream, isForgotten } of this.#matches(request))
       forgotten += await upstream.access.forget(isForgotten);
-    await this.#options.channel?.announce(JSON.stringify(request));
+    const isShared = (await this.#options.channel?.announce(JSON.stringify(request))) ?? true;
     await this.#options.onForgotten();
+    // They would come back with Redis.
+    if (!isShared) throw new ControlError('unavailable', 'Redis cannot be reached: replicas keep their decisions');
     return { forgotten };
   }
 

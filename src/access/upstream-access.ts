@@ -72,6 +72,8 @@ export class UpstreamAccess implements RepositoryAccess {
   readonly #options: UpstreamAccessOptions;
   readonly #accountsOf: ReturnType<typeof createLoginsOf>;
   readonly #checks = new SingleFlight<Checked>();
+  /** How often decisions were forgotten: a check that began before is not kept, nor joined. */
+  #forgotten = 0;
   readonly #challenges = createCountedCache<{ readonly challenge: string }>({
     maxEntries: 1_000,
     ttlMs: CHALLENGE_MS,
@@ -123,8 +125,16 @@ export class UpstreamAccess implements RepositoryAccess {
 
   /** Requests are decided again, by all replicas once {@link forgetInMemory} is called there. @returns how many decisions were removed */
   async forget(isForgotten: (named: NamedDecision) => boolean): Promise<number> {
+    const own = this.forgetInMemory(isForgotten);
+    this.endChecks();
     const removed = (await this.#options.shared?.remove(isForgotten)) ?? 0;
-    return Math.max(removed, this.forgetInMemory(isForgotten));
+    // Those that were found in the shared ones meanwhile.
+    return Math.max(removed, own + this.forgetInMemory(isForgotten));
+  }
+
+  /** Checks that are in progress are not kept: the right may have been withdrawn since they began. */
+  endChecks(): void {
+    this.#forgotten++;
   }
 
   forgetInMemory(isForgotten: (named: NamedDecision) => boolean): number {
@@ -144,7 +154,8 @@ export class UpstreamAccess implements RepositoryAccess {
   }
 
   #publicFor(repository: string): number | undefined {
-    if (this.#options.policy.visibility === 'public') return Infinity;
+    const { visibility } = this.#options.policy;
+    if (visibility !== 'probe') return visibility === 'public' ? Infinity : undefined;
     const now = this.#options.clock.now();
     const decision = this.#options.decisions.of(repository)?.get(ANONYMOUS_SUBJECT);
     return decision?.isAllowed && isLive(decision, now) ? decision.until - now : undefined;
@@ -203,7 +214,9 @@ export class UpstreamAccess implements RepositoryAccess {
     const known = this.#options.decisions.of(repository)?.get(login.subject);
     if (known && isLive(known, this.#options.clock.now())) return { decision: known, source: 'cached' };
     const check = () =>
-      this.#checks.run(`${login.subject}\n${repository}`, () => this.#check(repository, login, wanted));
+      this.#checks.run(`${this.#forgotten}\n${login.subject}\n${repository}`, () =>
+        this.#check(repository, login, wanted),
+      );
     const { result, joined } = check();
     const checked = await result;
     return joined && checked.isUnclear ? check().result : checked;
@@ -212,8 +225,9 @@ export class UpstreamAccess implements RepositoryAccess {
   async #check(repository: string, login: Login, wanted: WantedContent): Promise<Checked> {
     const { decisions, shared, clock, events, name } = this.#options;
     const { subject } = login;
+    const forgotten = this.#forgotten;
     const kept = await shared?.find(repository, subject);
-    if (kept && isLive(kept, clock.now())) {
+    if (kept && isLive(kept, clock.now()) && forgotten === this.#forgotten) {
       decisions.set({ repository, subject, decision: kept });
       return { decision: kept, source: 'cached' };
     }
@@ -221,7 +235,10 @@ export class UpstreamAccess implements RepositoryAccess {
     const last = decisions.of(repository)?.get(subject) ?? kept;
     const startedAt = performance.now();
     try {
-      return await this.#checkAtUpstream(repository, login, { wanted, deadlineMs: last ? QUICK_MS : PATIENT_MS });
+      return await this.#checkAtUpstream(repository, login, {
+        ...{ wanted, forgotten },
+        deadlineMs: last ? QUICK_MS : PATIENT_MS,
+      });
     } catch (err) {
       const held = err instanceof UpstreamError ? heldOver(last, clock.now(), policy) : undefined;
       if (!held) throw err;
@@ -236,7 +253,11 @@ export class UpstreamAccess implements RepositoryAccess {
   async #checkAtUpstream(
     repository: string,
     { subject, check, endsAt }: Login,
-    { wanted, deadlineMs }: { readonly wanted: WantedContent; readonly deadlineMs: number },
+    {
+      wanted,
+      forgotten,
+      deadlineMs,
+    }: { readonly wanted: WantedContent; readonly forgotten: number; readonly deadlineMs: number },
   ): Promise<Checked> {
     const { upstream, clock, decisions, shared } = this.#options;
     const policy = policyFor(subject, this.#options.policy);
@@ -247,6 +268,7 @@ export class UpstreamAccess implements RepositoryAccess {
     const decision = decide(isAllowed, { now, subject, policy, endsAt: isAllowed ? endsAt : undefined });
     const source = subject === ANONYMOUS_SUBJECT ? 'probe' : 'head';
     if (result === 'unclear') return { decision, source, isUnclear: true };
+    if (forgotten !== this.#forgotten) return { decision, source };
     decisions.set({ repository, subject, decision });
     await shared?.keep({ repository, subject, decision }, keptMs(decision, now, policy));
     return { decision, source };

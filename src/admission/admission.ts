@@ -7,7 +7,7 @@ import { containingManifests, type PartsIndex } from './containing-manifests.ts'
 import { dateOf, type DecidedContent, type Decision, LATER_MS } from './decision.ts';
 import { Decisions, type StoredDecision } from './decisions.ts';
 import { MinimumAge } from './minimum-age.ts';
-import { ReleasedParts } from './released-parts.ts';
+import { type PartKind, ReleasedParts } from './released-parts.ts';
 import { Releases } from './releases.ts';
 import { type AdmissionPolicy, type AdmissionRule, type AgeCondition, decidesDigests, guardsParts } from './rule.ts';
 import { decideBySignatures, type RepositorySource } from './signature-decision.ts';
@@ -78,7 +78,7 @@ export class Admission {
 
   /** Whether a blob is served, as far as this process knows. */
   isPartServed(repository: string, digest: Digest): boolean {
-    return !guardsParts(this.ruleOf(repository)) || this.released.has(repository, digest);
+    return !guardsParts(this.ruleOf(repository)) || this.released.has(repository, digest, 'blob');
   }
 
   /** Something could not be read. */
@@ -106,12 +106,12 @@ export class Admission {
    */
   async *kept(): AsyncGenerator<StoredDecision & DecidedContent & { readonly isOwn: boolean }, void, void> {
     for await (const decision of this.#decisions.stored())
-      yield { ...decision, isOwn: decision.reason !== LISTED.reason && !decision.reason.startsWith(ATTACHED) };
+      yield { ...decision, isOwn: decision.reason !== LISTED.reason && !isAttached(decision) };
   }
 
   /** Without I/O. */
   known(repository: string, digest: Digest): Decision | undefined {
-    if (this.released.has(repository, digest)) return LISTED;
+    if (this.released.has(repository, digest, 'manifest')) return LISTED;
     return this.#decisions.known(`${repository}@${digest}`);
   }
 
@@ -133,9 +133,11 @@ export class Admission {
 
   /** Whether a manifest of the repository that is admitted names the content. Waits as long as a client may wait. */
   async decidePart({ repository, digest, rule, source }: Omit<ManifestQuestion, 'bytes'>): Promise<Decision> {
-    if (this.released.has(repository, digest)) return LISTED;
-    const decision = await this.#withinWait(this.#decideByParents({ repository, digest, rule, source }, 0));
-    if (decision?.outcome === 'allow' && decision.until === undefined) this.released.add({ repository, digest });
+    if (this.released.has(repository, digest, 'blob')) return LISTED;
+    const question = { repository, digest, rule, source };
+    const decision = await this.#withinWait(this.#decideByParents(question, { kind: 'blob', depth: 0 }));
+    if (decision?.outcome === 'allow' && decision.until === undefined)
+      this.released.add({ repository, digest }, 'blob');
     return decision ?? UNNAMED;
   }
 
@@ -166,7 +168,7 @@ export class Admission {
     const known = this.known(repository, digest);
     if (known?.outcome === 'allow') return known;
     // Before a refusal that is known: an index that lists it may have been admitted since.
-    const listed = await this.#decideByParents(question, depth);
+    const listed = await this.#decideByParents(question, { kind: 'manifest', depth });
     if (listed?.outcome === 'allow') {
       const decision = { ...LISTED, until: listed.until };
       if (listed.until === undefined) await this.#decisions.put({ repository, digest }, rule.hash, decision);
@@ -219,16 +221,21 @@ export class Admission {
     }
   }
 
-  /** @returns undefined when no manifest names it; else the best decision about those that do */
+  /**
+   * An attachment admits its blobs, and no manifest: anyone who can push can name an image as the content of one.
+   *
+   * @returns undefined when no manifest names it; else the best decision about those that do
+   */
   async #decideByParents(
     { repository, digest, rule, source }: ManifestQuestion,
-    depth: number,
+    { kind, depth }: { readonly kind: PartKind; readonly depth: number },
   ): Promise<Decision | undefined> {
     let best: Decision | undefined;
     if (depth >= MAX_DEPTH) return best;
     try {
       for await (const parent of containingManifests(this.#options.index, { repository, digest })) {
         const decision = await this.#decide({ repository, digest: parent, rule, source }, depth + 1);
+        if (kind === 'manifest' && isAttached(decision)) continue;
         if (decision.outcome === 'allow') return decision;
         if (best?.outcome !== 'later') best = decision;
       }
@@ -238,4 +245,9 @@ export class Admission {
     }
     return best;
   }
+}
+
+/** Whether it rests on the image that the manifest is attached to. */
+function isAttached({ reason }: Decision): boolean {
+  return reason.startsWith(ATTACHED);
 }

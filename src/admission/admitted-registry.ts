@@ -26,13 +26,13 @@ export function admitContent(registry: Registry, options: GateOptions): Registry
         : registry.getManifest(repository, reference, call);
     },
     resolveBlob(repository, digest, call) {
-      const checked = gates.part(repository, digest);
+      const checked = gates.part(repository, digest, call);
       return checked
         ? checked.then(() => registry.resolveBlob(repository, digest, call))
         : registry.resolveBlob(repository, digest, call);
     },
     openBlob(repository, digest, call) {
-      const checked = gates.part(repository, digest);
+      const checked = gates.part(repository, digest, call);
       return checked
         ? checked.then(() => registry.openBlob(repository, digest, call))
         : registry.openBlob(repository, digest, call);
@@ -47,7 +47,7 @@ export function admitContent(registry: Registry, options: GateOptions): Registry
     },
     async listReferrers(repository, digest, query, call) {
       const gate = gates.of(repository);
-      if (gate) await gates.check(gate, repository, digest);
+      if (gate) await gates.check(gate, repository, { digest, call });
       return registry.listReferrers(repository, digest, query, call);
     },
   };

@@ -2,7 +2,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { RegistryError } from '../oci/errors.ts';
 import type { Reference } from '../oci/reference.ts';
-import type { CallOptions, Manifest, Registry, Served } from '../registry/registry.ts';
+import type { CallOptions, Manifest, Registry, Served, UpstreamLogin } from '../registry/registry.ts';
 import { type Admission, ATTACHED, type ManifestQuestion } from './admission.ts';
 import { isAttachment, isReferrersList, subjectOfTag } from './attachment.ts';
 import { auditHeaders, type Decision, heldHeaders, heldRefusal, LATER_MS, refusalOf } from './decision.ts';
@@ -17,7 +17,7 @@ export interface GateOptions {
   readonly storedName: (repository: string) => string;
   readonly isOffline: boolean;
   /** Fetches the image of a tag, in the background. */
-  readonly prefetch: (repository: string, tag: string) => void;
+  readonly prefetch: (repository: string, tag: string, login: UpstreamLogin | undefined) => void;
 }
 
 /** A repository that a rule is about. */
@@ -27,12 +27,14 @@ interface Gate {
   readonly stored: string;
 }
 
-interface DecidedManifest {
+/** What a request is about. */
+interface Requested {
   readonly digest: Digest;
-  /** Absent when it has not been fetched. */
+  /** Of a manifest. Absent when it has not been fetched. */
   readonly bytes?: Uint8Array | undefined;
   /** By the history of its tag. */
-  readonly isOfAge?: boolean;
+  readonly isOfAge?: boolean | undefined;
+  readonly call: CallOptions | undefined;
 }
 
 type Reading = Pick<Registry, 'resolveManifest' | 'getManifest'>;
@@ -58,17 +60,17 @@ export class Gates {
   }
 
   /** @returns undefined when the blob may be served; else a promise that rejects when it may not */
-  part(repository: string, digest: Digest): Promise<void> | undefined {
+  part(repository: string, digest: Digest, call?: CallOptions): Promise<void> | undefined {
     const { admission, storedName } = this.#options;
     const stored = storedName(repository);
     const rule = admission.ruleOf(stored);
-    if (!guardsParts(rule) || admission.released.has(stored, digest)) return undefined;
-    return this.#part({ rule, stored }, repository, digest);
+    if (!guardsParts(rule) || admission.released.has(stored, digest, 'blob')) return undefined;
+    return this.#part({ rule, stored }, repository, { digest, call });
   }
 
-  async #part(gate: Gate, repository: string, digest: Digest): Promise<void> {
-    const decision = await this.#options.admission.decidePart(this.#question(gate, repository, { digest }));
-    this.#throwUnlessAdmitted(gate, digest, decision);
+  async #part(gate: Gate, repository: string, requested: Requested): Promise<void> {
+    const decision = await this.#options.admission.decidePart(this.#question(gate, repository, requested));
+    this.#throwUnlessAdmitted(gate, requested.digest, decision);
   }
 
   async getManifest(
@@ -79,19 +81,21 @@ export class Gates {
   ): Promise<Served<Manifest>> {
     const read = (wanted: Reference) => this.#registry.getManifest(repository, wanted, call);
     const aged = this.#agedTag(gate, reference);
-    if (aged) return this.#served(gate, repository, await this.#readAged(aged, repository, { call, read }));
+    if (aged)
+      return this.#served(gate, repository, { call, served: await this.#readAged(aged, repository, { call, read }) });
     const served = await read(reference);
     const subject = reference.kind === 'tag' ? subjectOfTag(reference.tag) : undefined;
-    if (subject && (await this.#isAttached(gate, repository, { subject, served }))) return served;
-    return this.#served(gate, repository, served);
+    if (subject && (await this.#isAttached(gate, repository, { subject, served, call }))) return served;
+    return this.#served(gate, repository, { call, served: { ...served, isOfAge: this.#isExempt(gate, reference) } });
   }
 
   async #served<T extends Descriptor & { readonly bytes?: Buffer }>(
     gate: Gate,
     repository: string,
-    served: Served<T> & { readonly isOfAge?: boolean },
+    { call, served }: Pick<Requested, 'call'> & { readonly served: Served<T> & { readonly isOfAge?: boolean } },
   ): Promise<Served<T>> {
-    const decision = await this.#decide(gate, repository, served);
+    const { digest, bytes, isOfAge } = served;
+    const decision = await this.#decide(gate, repository, { digest, bytes, isOfAge, call });
     // Of a manifest that is in storage, the index has the parts.
     if (served.bytes && served.outcome !== 'HIT' && decision.outcome === 'allow' && decision.until === undefined)
       this.#options.admission.released.addPartsOf(gate.stored, served.bytes);
@@ -109,11 +113,10 @@ export class Gates {
     if (isDigestTag || !this.#isKnown(gate, reference)) return this.getManifest(gate, repository, reference, call);
     const read = (wanted: Reference) => this.#registry.resolveManifest(repository, wanted, call);
     const aged = this.#agedTag(gate, reference);
-    return this.#served(
-      gate,
-      repository,
-      await (aged ? this.#readAged(aged, repository, { call, read }) : read(reference)),
-    );
+    const served = aged
+      ? await this.#readAged(aged, repository, { call, read })
+      : { ...(await read(reference)), isOfAge: this.#isExempt(gate, reference) };
+    return this.#served(gate, repository, { call, served });
   }
 
   /** Whether a `HEAD` costs no fetch: a tag is decided by the digest that it refers to. */
@@ -121,21 +124,28 @@ export class Gates {
     return reference.kind === 'tag' || this.#options.admission.known(stored, reference.digest) !== undefined;
   }
 
-  /** Whether the referrers of a manifest are listed. @throws {RegistryError} when it is refused */
-  async check(gate: Gate, repository: string, digest: Digest): Promise<void> {
+  /** Whether the referrers of a manifest are listed: an audit lists all. @throws {RegistryError} when it is refused */
+  async check(gate: Gate, repository: string, requested: Requested): Promise<void> {
+    if (gate.rule.mode === 'audit') return;
+    const { digest, call } = requested;
     // No decision is kept about digests that clients invent.
     const reference = { kind: 'digest', digest } as const;
     const isKnown = this.#isKnown(gate, reference);
-    if (!isKnown && !(await orMissing(this.#registry.resolveManifest(repository, reference)))) return;
-    const decision = await this.#decide(gate, repository, { digest });
-    if (gate.rule.mode === 'enforce') this.#throwUnlessAdmitted(gate, digest, decision);
+    if (!isKnown && !(await orMissing(this.#registry.resolveManifest(repository, reference, call)))) return;
+    const decision = await this.#decide(gate, repository, requested);
+    this.#throwUnlessAdmitted(gate, digest, decision);
   }
 
   /** Absent when the tag needs no age. */
-  #agedTag({ rule, stored }: Gate, reference: Reference): (AgedGate & { readonly tag: string }) | undefined {
+  #agedTag(gate: Gate, reference: Reference): (AgedGate & { readonly tag: string }) | undefined {
+    const { rule, stored } = gate;
     if (!hasAge(rule) || reference.kind === 'digest' || subjectOfTag(reference.tag)) return undefined;
-    if (rule.age.isExempt(`${stored}:${reference.tag}`)) return undefined;
-    return { rule, stored, tag: reference.tag };
+    return this.#isExempt(gate, reference) ? undefined : { rule, stored, tag: reference.tag };
+  }
+
+  /** Whether a tag needs no age, nor the digest that it names. */
+  #isExempt({ rule, stored }: Gate, reference: Reference): boolean {
+    return reference.kind === 'tag' && rule.age?.isExempt(`${stored}:${reference.tag}`) === true;
   }
 
   /** The newest digest of a tag that is old enough. @throws {RegistryError} when there is none */
@@ -145,11 +155,12 @@ export class Gates {
     { call, read }: { readonly call: CallOptions | undefined; readonly read: Read<T> },
   ): Promise<Served<T> & { readonly isOfAge: boolean }> {
     const current = await this.#registry.resolveManifest(repository, { kind: 'tag', tag: gate.tag }, call);
-    const { digests, heldUntil } = await this.#choose(gate, repository, current);
+    const { digests, heldUntil } = await this.#choose(gate, repository, { current, call });
     const isStale = current.outcome === 'STALE' && { outcome: current.outcome };
     if (heldUntil !== undefined && gate.rule.mode === 'audit') {
       const served = await read({ kind: 'digest', digest: current.digest });
-      return { ...served, ...isStale, headers: auditHeaders('hold', gate.rule), isOfAge: true };
+      // Not of age: an admission that is kept would outlive the audit.
+      return { ...served, ...isStale, headers: auditHeaders('hold', gate.rule), isOfAge: false };
     }
     for (const digest of digests) {
       const served = await orMissing(read({ kind: 'digest', digest }));
@@ -168,15 +179,16 @@ export class Gates {
   async #choose(
     gate: AgedGate & { readonly tag: string },
     repository: string,
-    { digest, outcome }: Served<Descriptor>,
+    { current, call }: Pick<Requested, 'call'> & { readonly current: Served<Descriptor> },
   ): Promise<AgeResult> {
+    const { digest, outcome } = current;
     const { admission, prefetch } = this.#options;
     const { rule, stored, tag } = gate;
-    const isExcepted = () => admission.isExcepted(this.#question(gate, repository, { digest }));
+    const isExcepted = () => admission.isExcepted(this.#question(gate, repository, { digest, call }));
     try {
       const question = { repository: stored, digest, rule, tag, isConfirmed: outcome !== 'STALE', isExcepted };
       const result = await admission.age.choose(question);
-      if (result.isNew && rule.age.prefetch) prefetch(repository, tag);
+      if (result.isNew && rule.age.prefetch) prefetch(repository, tag, call?.login);
       return result;
     } catch (err) {
       admission.failed(err);
@@ -190,8 +202,8 @@ export class Gates {
     }
   }
 
-  #decide(gate: Gate, repository: string, manifest: DecidedManifest): Promise<Decision> {
-    return this.#options.admission.decide(this.#question(gate, repository, manifest));
+  #decide(gate: Gate, repository: string, requested: Requested): Promise<Decision> {
+    return this.#options.admission.decide(this.#question(gate, repository, requested));
   }
 
   /** @throws {RegistryError} when it is refused */
@@ -199,7 +211,7 @@ export class Gates {
     if (decision.outcome === 'allow') return served;
     if (gate.rule.mode === 'audit') {
       const headers = auditHeaders(decision.outcome === 'deny' ? 'deny' : 'delay', gate.rule);
-      return { ...served, headers: { ...served.headers, ...headers } };
+      return { ...served, headers: { ...headers, ...served.headers } };
     }
     this.#throwUnlessAdmitted(gate, served.digest, decision);
     return served;
@@ -209,11 +221,11 @@ export class Gates {
   async #isAttached(
     gate: Gate,
     repository: string,
-    { subject, served }: { readonly subject: Digest; readonly served: Manifest },
+    { subject, served, call }: Pick<Requested, 'call'> & { readonly subject: Digest; readonly served: Manifest },
   ): Promise<boolean> {
     const isPart = isAttachment(served.bytes);
     if (!isPart && !isReferrersList(served.bytes)) return false;
-    const { outcome, until } = await this.#decide(gate, repository, { digest: subject });
+    const { outcome, until } = await this.#decide(gate, repository, { digest: subject, call });
     if (outcome !== 'allow') return false;
     const { admission } = this.#options;
     // The images that a list of referrers names are not admitted with it.
@@ -227,9 +239,16 @@ export class Gates {
     throw refusalOf(decision, { repository: stored, digest }, { rule, now: this.#options.admission.now });
   }
 
-  #question({ rule, stored }: Gate, repository: string, { digest, bytes, isOfAge }: DecidedManifest): ManifestQuestion {
+  #question({ rule, stored }: Gate, repository: string, { digest, bytes, isOfAge, call }: Requested): ManifestQuestion {
     const { signing: registry, isOffline } = this.#options;
-    return { repository: stored, digest, rule, bytes, isOfAge, source: { registry, repository, isOffline } };
+    return {
+      repository: stored,
+      digest,
+      rule,
+      bytes,
+      isOfAge,
+      source: { registry, repository, isOffline, login: call?.login },
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Digest } from '../oci/digest.ts';
 import { type SignatureVerdict, verifyImage } from '../signatures/verify-image.ts';
+import type { UpstreamLogin } from '../registry/registry.ts';
 import type { Decision } from './decision.ts';
 import type { SignatureCondition } from './rule.ts';
 import { UpstreamSignatures, type SigningRegistry } from './upstream-signatures.ts';
@@ -9,6 +10,8 @@ export interface RepositorySource {
   readonly registry: SigningRegistry;
   /** Its name in the registry. */
   readonly repository: string;
+  /** Of the client, with which signatures are fetched. Absent: any account that is for the repository. */
+  readonly login?: UpstreamLogin | undefined;
   /** Only stored content is available: missing signatures will not appear. */
   readonly isOffline: boolean;
 }

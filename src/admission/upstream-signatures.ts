@@ -2,7 +2,7 @@ import type { TaggedManifest } from '../images/image-source.ts';
 import type { Descriptor, ManifestDescriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { OfflineError, RegistryError, type RegistryErrorCode } from '../oci/errors.ts';
-import type { RegistryLister, RegistryReader, Served } from '../registry/registry.ts';
+import type { RegistryLister, RegistryReader, Served, UpstreamLogin } from '../registry/registry.ts';
 import type { SignatureSource } from '../signatures/find-signatures.ts';
 
 /** A registry that signatures are fetched from. */
@@ -13,6 +13,8 @@ export interface UpstreamSignaturesOptions {
   /** Its name in the registry. */
   readonly repository: string;
   readonly signal: AbortSignal;
+  /** Private repositories are read with that of the client. */
+  readonly login?: UpstreamLogin | undefined;
 }
 
 const ABSENT: readonly RegistryErrorCode[] = ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN'];
@@ -35,18 +37,18 @@ export class UpstreamSignatures implements SignatureSource {
 
   async digestTags(digest: Digest): Promise<readonly TaggedManifest[]> {
     const tag = `${digest.replace(':', '-')}.sig`;
-    const { registry, repository, signal } = this.#options;
-    const found = await orAbsent(registry.getManifest(repository, { kind: 'tag', tag }, { signal }));
+    const { registry, repository, signal, login } = this.#options;
+    const found = await orAbsent(registry.getManifest(repository, { kind: 'tag', tag }, { signal, login }));
     if (!found) return [];
     const { mediaType, digest: own, size, bytes } = this.#noted(found);
     return [{ tag, manifest: { mediaType, digest: own, size, bytes } }];
   }
 
   async referrers(digest: Digest): Promise<readonly ManifestDescriptor[]> {
-    const { registry, repository, signal } = this.#options;
+    const { registry, repository, signal, login } = this.#options;
     const found: ManifestDescriptor[] = [];
     for (let last: Digest | undefined; ; ) {
-      const page = await orAbsent(registry.listReferrers(repository, digest, last ? { last } : {}, { signal }));
+      const page = await orAbsent(registry.listReferrers(repository, digest, last ? { last } : {}, { signal, login }));
       if (!page) return found;
       found.push(...this.#noted(page).manifests);
       if (page.next === undefined) return found;
@@ -55,16 +57,16 @@ export class UpstreamSignatures implements SignatureSource {
   }
 
   async manifest({ digest }: Descriptor): Promise<Buffer> {
-    const { registry, repository, signal } = this.#options;
-    return (await registry.getManifest(repository, { kind: 'digest', digest }, { signal })).bytes;
+    const { registry, repository, signal, login } = this.#options;
+    return (await registry.getManifest(repository, { kind: 'digest', digest }, { signal, login })).bytes;
   }
 
   async *blob(
     { digest }: Descriptor,
     { start, signal }: { readonly start: number; readonly signal: AbortSignal },
   ): AsyncGenerator<Uint8Array> {
-    const { registry, repository } = this.#options;
-    const { source } = await registry.openBlob(repository, digest, { signal });
+    const { registry, repository, login } = this.#options;
+    const { source } = await registry.openBlob(repository, digest, { signal, login });
     try {
       yield* source.read({ start: Math.min(start, source.size), end: source.size }, { signal });
     } finally {

@@ -1,6 +1,6 @@
 import type { SourceRegistry } from '../images/registry-source.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Bandwidth, CallOptions, RegistryLister, RegistryReader } from '../registry/registry.ts';
+import type { Bandwidth, CallOptions, RegistryLister, RegistryReader, UpstreamLogin } from '../registry/registry.ts';
 
 /** An upstream that is pulled through the cache. */
 export interface CachedUpstream
@@ -24,6 +24,8 @@ export interface BackgroundOptions {
   /** Of this work, in addition to that of all such work. */
   readonly bandwidth?: Bandwidth | undefined;
   readonly signal: AbortSignal;
+  /** Of the client whose pull led to this work. Absent: any account that is for the repository. */
+  readonly login?: UpstreamLogin | undefined;
   /** Links of the content are recorded as older until the returned function is called. */
   readonly fetching: (stored: string, digest: Digest) => () => void;
 }
@@ -33,12 +35,12 @@ export class BackgroundRegistry implements SourceRegistry {
   /** Manifests that were requested from the upstream. */
   spent = 0;
   readonly #options: BackgroundOptions;
-  readonly #call: Pick<CallOptions, 'background' | 'bandwidth'> & { readonly signal: AbortSignal };
+  readonly #call: Pick<CallOptions, 'background' | 'bandwidth' | 'login'> & { readonly signal: AbortSignal };
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
-    const { class: background, bandwidth, signal } = options;
-    this.#call = { background, bandwidth, signal };
+    const { class: background, bandwidth, login, signal } = options;
+    this.#call = { background, bandwidth, login, signal };
   }
 
   /** @param options.missingOnly a stored tag is not revalidated */

@@ -4,7 +4,7 @@ import type { Platform } from '../images/platform.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { OfflineError, RegistryError } from '../oci/errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { Bandwidth } from '../registry/registry.ts';
+import type { Bandwidth, UpstreamLogin } from '../registry/registry.ts';
 import type { ImageCheckRequest, ImageCheckResult } from '../operations/cache-control.ts';
 import type { ImageOutcome, ImageProgress, JobImage } from '../operations/job-control.ts';
 import { BackgroundRegistry, type CachedUpstream } from './background-registry.ts';
@@ -49,6 +49,8 @@ export interface WarmCall {
   readonly class: 'sync' | 'warm';
   readonly bandwidth?: Bandwidth | undefined;
   readonly signal: AbortSignal;
+  /** As for {@link BackgroundRegistry}. */
+  readonly login?: UpstreamLogin | undefined;
   readonly onProgress: (image: ImageProgress) => void;
   /** Called with the parts of an image that is complete. */
   readonly onComplete?: (parts: ImageCheckRequest) => void;

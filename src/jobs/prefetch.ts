@@ -5,7 +5,7 @@ import type { Digest } from '../oci/digest.ts';
 import { type ManifestReference, readManifest } from '../oci/manifest.ts';
 import { DOCKER_MANIFEST_LIST, OCI_INDEX } from '../oci/media-types.ts';
 import type { JobImage } from '../operations/job-control.ts';
-import type { Manifest } from '../registry/registry.ts';
+import type { Manifest, UpstreamLogin } from '../registry/registry.ts';
 import type { CachedUpstream } from './background-registry.ts';
 import { ImageWarmer, type ImageWarmerOptions, reasonOf } from './image-warmer.ts';
 
@@ -25,6 +25,8 @@ export interface FetchedManifest {
   readonly manifest: Manifest;
   /** The digests that its tags had before. */
   readonly replaced: readonly Digest[];
+  /** Of the client. */
+  readonly login?: UpstreamLogin | undefined;
 }
 
 export interface PrefetchOptions extends Omit<ImageWarmerOptions, 'find' | 'pin'> {
@@ -83,7 +85,7 @@ export class Prefetch {
     signal.throwIfAborted();
     const platforms = await this.#wanted(fetched);
     if (platforms.length === 0) return;
-    const { repository, manifest } = fetched;
+    const { repository, manifest, login } = fetched;
     const { registry, upstream: host, onMissed, ...options } = this.#options;
     const stored = registry.storedName(repository);
     const warmer = new ImageWarmer({ ...options, find: () => ({ registry, stored }), pin: async () => {} });
@@ -91,7 +93,7 @@ export class Prefetch {
     const image = { name: `${stored}@${manifest.digest}`, location, platforms };
     const result = await warmer.warm(
       { ...image, referrers: false, pin: false, missingOnly: true },
-      { class: 'warm', signal, onProgress: () => {} },
+      { class: 'warm', signal, login, onProgress: () => {} },
     );
     if (result.outcome !== 'fetched' && result.outcome !== 'present') onMissed(result);
   }
@@ -114,11 +116,11 @@ export class Prefetch {
   }
 
   /** The platforms that are stored of other indexes of the repository. */
-  async #pulledPlatforms({ repository, manifest, replaced }: FetchedManifest): Promise<string[]> {
+  async #pulledPlatforms({ repository, manifest, replaced, login }: FetchedManifest): Promise<string[]> {
     const { registry } = this.#options;
     const digests = new Set(replaced);
     for (const tag of (await registry.cachedTags(repository)).slice(0, MAX_TAGS)) {
-      const { digest } = await registry.confirmTag(repository, tag, { missingOnly: true, background: 'warm' });
+      const { digest } = await registry.confirmTag(repository, tag, { missingOnly: true, background: 'warm', login });
       digests.add(digest);
     }
     digests.delete(manifest.digest);

@@ -6,8 +6,10 @@ const ANNOUNCE: RedisOperation = { name: 'AccessForget', writes: true, patience:
 /** Notifies replicas that share this Redis of decisions that were removed. */
 export function createAccessChannel(redis: Redis) {
   return {
-    async announce(message: string): Promise<void> {
-      await redis.call(ANNOUNCE, (it) => it.publish(redisKeys.accessForgotten(), message), undefined);
+    /** @returns false while Redis is unavailable */
+    async announce(message: string): Promise<boolean> {
+      const announced = await redis.call(ANNOUNCE, (it) => it.publish(redisKeys.accessForgotten(), message), undefined);
+      return announced !== undefined;
     },
     /** @param onGap messages may have been missed */
     listen(onMessage: (message: string) => void, onGap: () => void): void {

@@ -77,6 +77,10 @@ async function send(endpoint: Endpoint, request: EndpointRequest, scope: CallSco
         response.body.drain();
         return 'granted';
       }
+      if (isPage(response)) {
+        response.body.drain();
+        return 'refused';
+      }
       if (UNSUPPORTED.has(response.status)) {
         response.body.drain();
         return 'not-found';
@@ -92,8 +96,14 @@ async function send(endpoint: Endpoint, request: EndpointRequest, scope: CallSco
 }
 
 /** A blob's redirect shows that the registry grants it: what a `HEAD` gets where it leads depends on how the URL is signed. */
-function isGranted({ status, isForeign }: EndpointResponse, { operation }: EndpointRequest): boolean {
-  return status === 200 || (isForeign && operation === 'blob');
+function isGranted(response: EndpointResponse, { operation }: EndpointRequest): boolean {
+  const { status, isForeign } = response;
+  return !isPage(response) && (status === 200 || (isForeign && operation === 'blob'));
+}
+
+/** A page for people, such as that of a sign-in in front of the registry: it grants nothing, although its status is 200. */
+function isPage({ status, headers }: EndpointResponse): boolean {
+  return status === 200 && /^text\/html\b/i.test(headerText(headers, 'content-type') ?? '');
 }
 
 function requestOf({ repository, wanted }: AccessCall): EndpointRequest | undefined {

@@ -45,6 +45,11 @@ export class Accounts {
     );
   }
 
+  /** Whether a request without a login is made by an account that is for some clients only. */
+  isForGroups(repository: string | undefined): boolean {
+    return membersFor(this.#options.accounts, repository)[0]?.groups !== undefined;
+  }
+
   prefersOlder(repository: string): boolean {
     return this.#options.budget?.prefersOlder(repository, this.#isAside) ?? false;
   }

@@ -296,8 +296,9 @@ export class RegistryUpstream implements OperatedUpstream, AccessCheck {
     { isTag = false, ...call }: Asked,
   ): Promise<T> {
     const sendTo = (endpoint: Endpoint) => this.#observed(endpoint, call, () => send(endpoint));
-    for (const mirror of this.#options.mirrors) {
-      if ((isTag && !mirror.knowsTags) || scope.isForRegistryAlone) continue;
+    const isPrivate = scope.isForRegistryAlone || (scope.login === undefined && this.#isForGroups(call.repository));
+    for (const mirror of isPrivate ? [] : this.#options.mirrors) {
+      if (isTag && !mirror.knowsTags) continue;
       try {
         return await sendTo(mirror);
       } catch (err) {
@@ -305,6 +306,11 @@ export class RegistryUpstream implements OperatedUpstream, AccessCheck {
       }
     }
     return sendTo(this.#options.remote);
+  }
+
+  /** Jobs read private repositories as well, whose names mirrors must not get. */
+  #isForGroups(repository: string | undefined): boolean {
+    return this.#options.remote.accounts.isForGroups(repository);
   }
 
   async #observed<T>(

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
 import { SIGNERS, type Signer } from '../signatures/material.ts';
-import { Images } from '../support/images.ts';
+import { Images, type Manifest } from '../support/images.ts';
 import type { ConfigObject } from '../support/layover.ts';
 import { blobUrl, manifestUrl, statusOf, withAuthority } from './admission-scene.ts';
 import { pull } from './pulling.ts';
 import { send } from './pushing.ts';
 import { sharedHub } from './scene.ts';
-import { signByReferrer, signByTag } from './signed-images.ts';
+import { attachBundle, attachUnder, signByReferrer, signByTag } from './signed-images.ts';
 import { expectNothingBroken } from './stored-data.ts';
 
 const signer = (SIGNERS['EC P-256'] as () => Signer)();
@@ -27,6 +27,12 @@ signByReferrer(images, 'acme/app', copied, signer, {
   change: (statement) => Object.assign(statement, { subject: [{ digest: { sha256: byTag.digest.slice(7) } }] }),
 });
 signByTag(images, 'acme/multi', multi, signer);
+// Whoever can push can attach content, also one whose layer has the digest of an image.
+const smuggled = [1, 2].map((seed) => images.addImage('acme/app', undefined, { seed: `smuggled ${seed}` }));
+const [byReference, byDigestTag] = smuggled as unknown as [Manifest, Manifest];
+const carrier = attachBundle(images, 'acme/app', byReferrer, byReference.bytes);
+const carrierTag = `${byTag.digest.replace(':', '-')}.att`;
+attachUnder(images, 'acme/app', carrierTag, byDigestTag.bytes);
 const hub = sharedHub(images);
 
 const { start: startWith } = withAuthority(hub, signer);
@@ -109,6 +115,22 @@ describe('admission by signatures', () => {
     expect(await statusOf(manifestUrl(layover, 'acme/multi', amd64.digest))).toBe(200);
   });
 
+  it('admits no image that an attachment names as its content', async () => {
+    await using layover = await start();
+    expect(await statusOf(manifestUrl(layover, 'acme/app', 'referred'))).toBe(200);
+    expect(await statusOf(manifestUrl(layover, 'acme/app', 'tagged'))).toBe(200);
+    expect(await statusOf(manifestUrl(layover, 'acme/app', carrier.digest))).toBe(200);
+    expect(await statusOf(manifestUrl(layover, 'acme/app', carrierTag))).toBe(200);
+    const refusals = async () => {
+      for (const { digest } of smuggled) expect(await statusOf(manifestUrl(layover, 'acme/app', digest))).toBe(403);
+    };
+    // As content of an attachment it is served, and as an image it is not.
+    for (const { digest } of smuggled) expect(await statusOf(blobUrl(layover, 'acme/app', digest))).toBe(200);
+    await refusals();
+    await layover.restart();
+    await refusals();
+  });
+
   it('decides once for fifty clients', async () => {
     await using layover = await start();
     hub().requests.reset();
@@ -146,6 +168,12 @@ describe('admission by signatures', () => {
     for (const digest of [unsigned.config, ...unsigned.layers])
       expect(await statusOf(blobUrl(layover, 'acme/app', digest))).toBe(200);
     expect((await pull(manifestUrl(layover, 'acme/app', 'tagged'))).headers).not.toHaveProperty('layover-policy');
+  });
+
+  it('lists referrers as without a rule, with an audit', async () => {
+    await using layover = await start([{ ...RULE, mode: 'audit' }]);
+    hub().faults.add({ on: ['manifest-head', 'manifest-get'] }, { answer: { status: 500 } });
+    expect(await statusOf(`${layover.url}/v2/acme/app/referrers/${byReferrer.digest}`)).toBe(200);
   });
 
   it('mounts nothing that is not admitted', async () => {

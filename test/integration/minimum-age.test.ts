@@ -17,7 +17,7 @@ const [b, c, d] = ['b', 'c', 'd'].map((seed) =>
 ) as [typeof a, typeof a, typeof a];
 signByReferrer(images, 'library/app', d, signer);
 const hub = sharedHub(images);
-const { start } = withAuthority(hub, signer);
+const { start, configOf } = withAuthority(hub, signer);
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -128,10 +128,40 @@ describe('minimum age', () => {
     expect(await statusOf(manifestUrl(layover, 'library/app', 'nightly'))).toBe(200);
   });
 
+  it('serves exempt tags with digests: wait', async () => {
+    await using layover = await startAged(new FakeClock(), {
+      digests: 'wait',
+      exempt: ['docker.io/library/app:nightly'],
+    });
+    hub().setTag('library/app', 'nightly', b.digest);
+    const nightly = manifestUrl(layover, 'library/app', 'nightly');
+    expect(await statusOf(nightly, { method: 'HEAD' })).toBe(200);
+    expect(await statusOf(nightly)).toBe(200);
+    expect(await statusOf(blobUrl(layover, 'library/app', b.config))).toBe(200);
+    expect(await statusOf(manifestUrl(layover, 'library/app', a.digest))).toBe(403);
+  });
+
   it('serves and marks what it would hold, with an audit', async () => {
     const clock = new FakeClock();
     await using layover = await startAged(clock, {}, { mode: 'audit' });
     expect(await pullTag(layover)).toMatchObject({ status: 200, headers: { 'layover-policy': 'would-hold; rule=1' } });
+  });
+
+  it('admits nothing for the time after an audit', async () => {
+    const clock = new FakeClock();
+    hub().setTag('library/app', '1', a.digest);
+    const options = (mode: string) => ({
+      rules: [{ ...RULE, digests: 'wait' }],
+      admission: { mode },
+      clock,
+      upstream: { tags: { ttl: '1m' } },
+    });
+    await using layover = await start(options('audit'));
+    expect(await pullTag(layover)).toMatchObject({ status: 200, headers: { 'layover-policy': 'would-hold; rule=1' } });
+    await layover.restart(configOf(options('enforce')));
+    expect((await pullTag(layover)).status).toBe(403);
+    expect(await statusOf(manifestUrl(layover, 'library/app', a.digest))).toBe(403);
+    expect(await statusOf(blobUrl(layover, 'library/app', a.config))).toBe(403);
   });
 
   it('fetches a new image before it is old enough', async () => {

@@ -42,6 +42,18 @@ export function signByReferrer(
   return attachBundle(images, repository, subject, sigstoreBundle(signer, subject.digest, options));
 }
 
+/** As cosign 2 attaches an attestation, by a tag. */
+export function attachUnder(images: Images, repository: string, tag: string, bytes: Buffer): Manifest {
+  const layer = images.addBlob(repository, bytesContent(bytes));
+  images.addBlob(repository, EMPTY);
+  return images.addManifest(repository, tag, MEDIA_TYPES.oci.manifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA_TYPES.oci.manifest,
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: EMPTY.digest, size: EMPTY.size },
+    layers: [{ mediaType: 'application/vnd.dsse.envelope.v1+json', digest: layer.digest, size: layer.size }],
+  });
+}
+
 export function attachBundle(images: Images, repository: string, subject: Manifest, bytes: Buffer): Manifest {
   const bundle = images.addBlob(repository, bytesContent(bytes));
   images.addBlob(repository, EMPTY);

@@ -5,7 +5,7 @@ import { CLIENTS, startPrivateCache, startPrivateHub } from '../integration/priv
 import type { Hub } from '../support/hub.ts';
 import { Images } from '../support/images.ts';
 import type { Layover } from '../support/layover.ts';
-import { openRedis } from '../support/redis.ts';
+import { openRedis, RedisServer } from '../support/redis.ts';
 import { layoverCommand } from '../retention/command.ts';
 import { missing } from './redis-under-test.ts';
 
@@ -53,5 +53,17 @@ describe.skipIf(missing !== undefined)('replicas that share Redis', () => {
     expect(await access(one, 'forget', '**')).toMatchObject({ code: 0 });
     expect(await statusOf(one, 'alice')).toBe(404);
     await expect.poll(async () => (await access(other, 'check', 'docker.io/acme/app', '--as', 'alice')).code).toBe(1);
+  });
+
+  it('do not report decisions as forgotten that Redis keeps', async () => {
+    await using redis = await RedisServer.start();
+    await using layover = await startPrivateCache(hub, { config: { redis: { addrs: [redis.address] } } });
+    expect(await statusOf(layover, 'alice')).toBe(200);
+    hub.tokens.readers.set('acme/app', new Set());
+    await redis.kill();
+    const forgotten = await access(layover, 'forget', '**');
+    expect([forgotten.code, forgotten.stdout]).toEqual([1, '']);
+    expect(forgotten.stderr).toContain('Redis cannot be reached');
+    expect(await statusOf(layover, 'alice')).toBe(404);
   });
 });

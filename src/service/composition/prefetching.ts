@@ -41,7 +41,7 @@ export function prefetchFor(proxy: ProxyConfig): WithPrefetch {
         const served = await registry.getManifest(repository, reference, options);
         const { outcome, replaced = [] } = served;
         const isOfClient = outcome === 'MISS' && options?.background === undefined;
-        if (isOfClient) prefetch.fetched({ repository, manifest: served, replaced });
+        if (isOfClient) prefetch.fetched({ repository, manifest: served, replaced, login: options?.login });
         return served;
       },
     };

@@ -28,6 +28,7 @@ import type { TagEntries } from '../../pull-through/tag-entries.ts';
 import type { Quota } from '../../retention/quota.ts';
 import { createPeerSecret } from '../../redis/peer-secret.ts';
 import type { ContentRefusals } from '../../registry/refusals.ts';
+import type { UpstreamLogin } from '../../registry/registry.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { createUpstream } from '../../upstream/registry-upstream.ts';
 import type { AccessCheck, OperatedUpstream, Upstream } from '../../upstream/upstream.ts';
@@ -219,8 +220,8 @@ function createPulledUpstream(config: UpstreamConfig, parts: PulledUpstreamParts
     ...parts.withPrefetch?.(config, { ...parts, registry, refusalOf }),
     ...refuseWrites(describeRefusedWrites(upstream)),
   };
-  const prefetch = (repository: string, tag: string) =>
-    void registry.refreshTag(repository, tag, { background: 'warm' }).catch(() => {}); // the next client fetches it
+  const prefetch = (repository: string, tag: string, login: UpstreamLogin | undefined) =>
+    void registry.refreshTag(repository, tag, { background: 'warm', login }).catch(() => {}); // the next client fetches it
   const gate = { signing: registry, storedName, isOffline: offline, prefetch };
   const served = admitting?.admitContent(pulled, gate) ?? pulled;
   const known = refuseHeld(registry.held, refusals, storedName);
