@@ -6,7 +6,7 @@ import { type SetupClient, type SetupRequest, shownTexts } from './plan.ts';
 import { SetupError } from './setup-error.ts';
 
 /** The cache that clients are set up for. */
-export interface ShownCache {
+interface ShownCache {
   readonly address: string;
   /** Absent when they are not known. */
   readonly served?: readonly string[] | undefined;
