@@ -5,7 +5,7 @@ import { ControlError } from '../operations/control-error.ts';
 import type { ManifestParts } from '../usage/manifest-parts.ts';
 import { byName, byUse, FirstBySize, type Listed, parseCursor, toCursor } from './content-order.ts';
 import { ContentSizes } from './content-sizes.ts';
-import { type PinnedNow, parsePin, type TagReader } from './pins.ts';
+import { checkLength, type PinnedNow, parsePin, type TagReader } from './pins.ts';
 import { type TagsByDigest, TagReadings } from './tag-readings.ts';
 import type { UsageIndex, UsageRecord } from '../usage/usage-index.ts';
 
@@ -85,7 +85,7 @@ export class ContentList {
     return first.sorted();
   }
 
-  /** Everything that matches a name or a glob. @throws {ControlError} `not-found` */
+  /** Everything that matches a name or a glob. @throws {ControlError} `not-found` | `invalid` */
   async find(name: string): Promise<UsageRecord[]> {
     const { index } = this.#options;
     const exact = await this.#findExact(name);
@@ -104,7 +104,7 @@ export class ContentList {
     return found;
   }
 
-  /** @throws {ControlError} `not-found` */
+  /** @throws {ControlError} `not-found` | `invalid` */
   async show(name: string): Promise<ContentDetails> {
     const record = await this.#findExact(name);
     if (!record)
@@ -115,6 +115,7 @@ export class ContentList {
   }
 
   async #findExact(name: string): Promise<UsageRecord | undefined> {
+    checkLength(name);
     const { index, tags } = this.#options;
     const at = name.indexOf('@');
     const colon = name.lastIndexOf(':');

@@ -13,7 +13,7 @@ import type { ManifestParts } from '../usage/manifest-parts.ts';
 import type { UsageIndex, UsageRecord } from '../usage/usage-index.ts';
 import { EvictionPreview } from './eviction-preview.ts';
 import type { Housekeeping } from './housekeeping.ts';
-import { parsePin } from './pins.ts';
+import { checkLength, parsePin } from './pins.ts';
 
 export interface LocalBulkOptions {
   readonly control: Pick<CacheControl, 'evict' | 'pin' | 'pins'>;
@@ -128,6 +128,7 @@ function checkNumber(key: string, items: readonly string[]): void {
 }
 
 function checkPattern(pattern: string): void {
+  checkLength(pattern);
   if (pattern.trim() === '' || pattern.includes('\n')) throw new ControlError('invalid', 'a pin is one line of text');
   parsePin(pattern);
 }

@@ -20,7 +20,7 @@ import { ControlError } from '../operations/control-error.ts';
 import type { Collections } from './collections.ts';
 import type { Housekeeping, HousekeepingPolicy } from './housekeeping.ts';
 import type { PinBackup } from './pin-backup.ts';
-import { parsePin } from './pins.ts';
+import { checkLength, parsePin } from './pins.ts';
 import type { RebuildProgress } from '../usage/rebuild.ts';
 import type { UsageIndex } from '../usage/usage-index.ts';
 import type { UsageRecorder } from '../usage/usage-recorder.ts';
@@ -68,6 +68,7 @@ export class LocalControl implements CacheControl {
 
   async pin(pattern: string): Promise<void> {
     if (pattern.trim() === '') throw new ControlError('invalid', 'nothing to pin');
+    checkLength(pattern);
     if (pattern.includes('\n')) throw new ControlError('invalid', 'a pin is one line');
     try {
       parsePin(pattern);
@@ -80,6 +81,7 @@ export class LocalControl implements CacheControl {
   }
 
   async unpin(pattern: string): Promise<void> {
+    checkLength(pattern);
     const { index, policy, pinBackup } = this.#options;
     if (await this.#unpinMatching(pattern)) return pinBackup.save(await index.pins());
     if (policy.pins.includes(pattern)) {

@@ -13,6 +13,15 @@ export interface PinPattern {
   readonly digest: string | undefined;
 }
 
+/** Of a pattern or a name: keys of an index are not much longer. UTF-8 bytes. */
+const MAX_LENGTH = 1_024;
+
+/** @throws {ControlError} `invalid` */
+export function checkLength(text: string): void {
+  if (Buffer.byteLength(text) > MAX_LENGTH)
+    throw new ControlError('invalid', `a name or pattern has ${MAX_LENGTH} bytes at most`);
+}
+
 /** @throws {ControlError} `invalid` */
 export function parsePin(pattern: string): PinPattern {
   const at = pattern.indexOf('@');

@@ -40,6 +40,10 @@ export function parseCacheAddress(text: string, option = '--address'): CacheAddr
 
 const REGISTRY = new RegExp(`^${NAME}(?::\\d{1,5})?$`);
 
+export function isRegistryName(name: string): boolean {
+  return REGISTRY.test(name);
+}
+
 /** @param text names with commas between them @throws {SetupError} */
 export function parseRegistries(text: string): readonly string[] {
   const names = text
@@ -47,9 +51,9 @@ export function parseRegistries(text: string): readonly string[] {
     .map((name) => name.trim())
     .filter(Boolean);
   for (const name of names) {
-    if (!REGISTRY.test(name))
+    if (!isRegistryName(name))
       throw new SetupError(
-        `--registries: ${name} is not the name of a registry, such as ghcr.io or registry.example.com:5000`,
+        `registries: ${name} is not the name of a registry, such as ghcr.io or registry.example.com:5000`,
       );
   }
   return [...new Set(names)];

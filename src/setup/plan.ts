@@ -3,8 +3,10 @@ import type { CacheAddress } from './address.ts';
 /** What a client is to be set up for. */
 export interface SetupRequest {
   readonly cache: CacheAddress;
-  /** Such as `docker.io`. Empty: every registry where the client can, else {@link USUAL_REGISTRIES}. */
+  /** Such as `docker.io`. Empty: every registry where the client can, else those that are served. */
   readonly registries: readonly string[];
+  /** By the cache. Absent or empty when they are not known: {@link USUAL_REGISTRIES}. */
+  readonly served?: readonly string[] | undefined;
   /** Absent when the machine trusts the certificate of the cache already. */
   readonly ca: CaFile | undefined;
   /** The client must not use registries directly, where that can be configured. */
@@ -85,6 +87,6 @@ const USUAL_REGISTRIES: readonly string[] = [
 /** In files that only `layover setup` writes. */
 export const HEADER = '# Written by `layover setup`.\n';
 
-export function registriesOf({ registries }: SetupRequest): readonly string[] {
-  return registries.length > 0 ? registries : USUAL_REGISTRIES;
+export function registriesOf({ registries, served = [] }: SetupRequest): readonly string[] {
+  return [registries, served].find(({ length }) => length > 0) ?? USUAL_REGISTRIES;
 }

@@ -5,22 +5,35 @@ import { findSetupClient, SETUP_CLIENTS } from './clients.ts';
 import { type SetupClient, type SetupRequest, shownTexts } from './plan.ts';
 import { SetupError } from './setup-error.ts';
 
+/** The cache that clients are set up for. */
+interface ShownCache {
+  readonly address: string;
+  /** Absent when they are not known. */
+  readonly served?: readonly string[] | undefined;
+}
+
 /**
  * How a client is set up, as `layover setup` prints it. Files of this machine are not read: the client has its own.
  *
- * @param address used when the query has none
+ * @param cache its address, when the query has none, and the registries that it serves
  * @throws {ControlError} `invalid`
  */
 export function describeSetup(
   { client, registries = '', enforce = false, ...query }: SetupQuery,
-  address: string,
+  { address, served }: ShownCache,
 ): SetupView {
   const at = query.address ?? address;
   const found = client === undefined ? SETUP_CLIENTS[0] : findSetupClient(client);
   if (!found) throw new ControlError('invalid', `client: ${client} cannot be set up`);
   try {
     const cache = parseCacheAddress(at, 'address');
-    return viewOf(found, { cache, registries: parseRegistries(registries), ca: undefined, isEnforced: enforce });
+    return viewOf(found, {
+      cache,
+      registries: parseRegistries(registries),
+      served,
+      ca: undefined,
+      isEnforced: enforce,
+    });
   } catch (err) {
     throw err instanceof SetupError ? new ControlError('invalid', err.message) : err;
   }

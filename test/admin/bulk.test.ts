@@ -93,3 +93,18 @@ describe('POST /pins with patterns', () => {
     expect((await pin(layover, { patterns })).body.patterns[0]?.wasPinned).toBe(true);
   });
 });
+
+it('names and patterns that are too long for an index are refused', async () => {
+  await using layover = await startFilled();
+  const name = `${'a/'.repeat(3_000)}a`;
+  const calls = [
+    ['/evict', 'POST', { name }],
+    ['/evict', 'POST', { name: `${name}@sha256:${'0'.repeat(64)}` }],
+    ['/pins', 'POST', { pattern: name }],
+    ['/pins', 'POST', { patterns: [name] }],
+    ['/pins', 'DELETE', { pattern: name }],
+  ] as const;
+  for (const [path, method, body] of calls)
+    expect(await adminCall(layover, path, { method, body })).toMatchObject({ status: 400 });
+  expect(await adminCall(layover, '/pins')).toMatchObject({ body: { pins: [] } });
+});

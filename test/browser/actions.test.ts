@@ -40,6 +40,10 @@ describe.skipIf(!HAS_BROWSER)('an operator', () => {
     await page.getByRole('button', { name: 'Evict', exact: true }).click();
     await page.getByText('This removes').waitFor();
     expect(await blobs()).toBe(before);
+    await page.getByRole('checkbox', { name: `Choose ${APP}:1` }).check();
+    await page.getByRole('button', { name: 'Evict now' }).waitFor({ state: 'detached' });
+    await page.getByRole('checkbox', { name: `Choose ${APP}:1` }).uncheck();
+    await page.getByRole('button', { name: 'Evict', exact: true }).click();
     await page.getByRole('button', { name: 'Evict now' }).click();
     await page.getByText('freed').waitFor();
     await expect.poll(blobs).toBeLessThan(before);

@@ -21,11 +21,12 @@ const SCHEMES = ['light', 'dark'] as const;
 /** Every page of an image, and those of the content around it. */
 function contentPages({ app, index }: Scene): readonly string[] {
   const image = `/images/${APP}@${app.digest}`;
-  const tabs = ['overview', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'];
+  const tabs = ['overview', 'layers', 'files', 'config', 'history', 'referrers', 'usedBy', 'raw'];
   return [
     `/images/${APP}`,
     `/images/${APP}?all=true`,
     `/images/${APP}:1`,
+    `/images/${APP}:1?tab=tagHistory`,
     `/images/${MULTI}@${index.digest}?tab=platforms`,
     ...tabs.map((tab) => `${image}?tab=${tab}`),
     `/compare?a=${APP}:1&b=${APP}:2`,
@@ -76,6 +77,8 @@ describe.skipIf(!HAS_BROWSER)('every page', () => {
     await shows('/images', 'library/multi');
     await shows(`/images/${MULTI}`, 'linux/');
     await shows(`/images/${APP}@${scene.app.digest}?tab=raw`, scene.app.layers[0] ?? '');
+    await shows(`/images/${APP}@${scene.app.digest}?tab=files`, 'hello');
+    await shows(`/images/${APP}:1?tab=tagHistory`, 'current');
     await shows(`/compare?a=${APP}:1&b=${APP}:2`, 'Removed');
     await shows('/clients', 'containerd/2.1.0');
     await shows('/upstreams', 'Available');

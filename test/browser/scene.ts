@@ -56,6 +56,8 @@ export async function startScene(more: ConfigObject = {}): Promise<Scene> {
   };
 }
 
+const headers = { 'user-agent': 'containerd/2.1.0' };
+
 interface PulledManifest {
   readonly manifests?: readonly { readonly digest: string }[];
   readonly config?: { readonly digest: string };
@@ -65,7 +67,6 @@ interface PulledManifest {
 /** Pulls an image with all its platforms, as a client does. */
 export async function pullImage({ url }: Layover, repository: string, reference: string): Promise<void> {
   const at = `${url}/v2/${repository}`;
-  const headers = { 'user-agent': 'containerd/2.1.0' };
   const response = await fetch(`${at}/manifests/${reference}`, { headers });
   const manifest = (await response.json()) as PulledManifest;
   for (const { digest } of manifest.manifests ?? []) await pullImage({ url } as Layover, repository, digest);
@@ -81,6 +82,6 @@ export async function pullAll({ layover, app }: Scene): Promise<void> {
     await pullImage(layover, 'library/multi', '1');
     await pullImage(layover, HOSTILE, 'latest');
   }
-  await (await fetch(`${layover.url}/v2/library/app/referrers/${app.digest}`)).arrayBuffer();
+  await (await fetch(`${layover.url}/v2/library/app/referrers/${app.digest}`, { headers })).arrayBuffer();
   await layover.settled();
 }

@@ -63,6 +63,8 @@ export class Exchange {
   readonly id = randomUUID();
   /** Anonymous until the request is authenticated. */
   identity: Identity = ANONYMOUS;
+  /** As the client has sent it: routers change that of the request. */
+  readonly #url: string;
   readonly #events: RequestEvents;
   readonly #security: SecurityHeaders;
   /** Milliseconds of `performance.now`. */
@@ -91,6 +93,7 @@ export class Exchange {
     const { target, client, events, security = DEFAULT_SECURITY } = options;
     this.req = req;
     this.res = res;
+    this.#url = req.url ?? '';
     this.target = target;
     this.client = client;
     this.#events = events;
@@ -195,7 +198,7 @@ export class Exchange {
       user: this.identity.name,
       protocol: PROTOCOLS[req.httpVersion] ?? `HTTP/${req.httpVersion}`,
       method: req.method ?? '',
-      url: req.url ?? '',
+      url: this.#url,
       handler,
       repository: this.#repository,
       reference: this.#reference,

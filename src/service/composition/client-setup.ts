@@ -2,10 +2,12 @@ import type { DescribeSetup } from '../../admin/setup-routes.ts';
 import type { Config } from '../../config/config.ts';
 
 /** How clients are set up for this cache. The code for it is loaded by the first request. */
-export function createClientSetup({ http }: Pick<Config, 'http'>): DescribeSetup {
+export function createClientSetup({ http, proxy }: Pick<Config, 'http' | 'proxy'>): DescribeSetup {
   return async (query, hostname) => {
     const { describeSetup } = await import('../../setup/shown-setup.ts');
-    return describeSetup(query, http.host ?? addressBy(hostname, http));
+    const { isRegistryName } = await import('../../setup/address.ts');
+    const served = proxy?.upstreams.map(({ name }) => name).filter(isRegistryName);
+    return describeSetup(query, { address: http.host ?? addressBy(hostname, http), served });
   };
 }
 

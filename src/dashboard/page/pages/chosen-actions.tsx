@@ -31,8 +31,9 @@ export function ChosenActions({ selection, onDone, areTags = false }: ChosenActi
     onDone();
     return result;
   };
+  // With other rows a preview is not that of the button below it any more.
   return (
-    <div class="actions">
+    <div key={names.join(' ')} class="actions">
       <span>{words.chosen(names.length)}</span>
       <Action
         label={words.evict}

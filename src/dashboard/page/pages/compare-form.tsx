@@ -17,7 +17,13 @@ export function CompareForm({ image }: { image: string }): JSX.Element {
     <form class="filters" onSubmit={submit}>
       <label>
         {words.with}
-        <input name="other" placeholder="library/alpine:3.20" required autocapitalize="none" spellcheck={false} />
+        <input
+          name="other"
+          placeholder="docker.io/library/alpine:3.20"
+          required
+          autocapitalize="none"
+          spellcheck={false}
+        />
       </label>
       <button type="submit">{words.compare}</button>
     </form>

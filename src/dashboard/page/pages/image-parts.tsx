@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 
-import type { ManifestPlatform, ManifestView } from '../../../operations/manifest-control.ts';
-import { hrefOf } from '../state/place.ts';
+import type { ManifestPart, ManifestPlatform, ManifestView } from '../../../operations/manifest-control.ts';
+import { hrefOf, path } from '../state/place.ts';
 import { texts } from '../texts.ts';
 import { formatBytes, shortDigest } from '../view/format.ts';
 import { Foreign } from '../view/foreign.tsx';
@@ -54,7 +54,7 @@ export function Layers({ view: { parts, config } }: { view: ManifestView }): JSX
       keyOf={({ i }) => String(i)}
       columns={[
         { title: words.number, isNumber: true, cell: ({ i, kind }) => (kind === 'config' ? words.config : i) },
-        { title: words.digest, isHead: true, cell: ({ digest }) => <code title={digest}>{shortDigest(digest)}</code> },
+        { title: words.digest, isHead: true, cell: LayerDigest },
         { title: words.size, isNumber: true, cell: ({ size }) => formatBytes(size) },
         { title: words.state, cell: Cached },
         {
@@ -69,6 +69,12 @@ export function Layers({ view: { parts, config } }: { view: ManifestView }): JSX
       ]}
     />
   );
+}
+
+/** Leads to its files. */
+function LayerDigest({ kind, digest, cached }: ManifestPart): JSX.Element {
+  const text = <code title={digest}>{shortDigest(digest)}</code>;
+  return kind === 'layer' && cached ? <a href={hrefOf(path.value, { tab: 'files', layer: digest })}>{text}</a> : text;
 }
 
 /** Other repositories that have parts of the image. */

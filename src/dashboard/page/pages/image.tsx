@@ -4,6 +4,7 @@ import type { ManifestView } from '../../../operations/manifest-control.ts';
 import { manifestPath } from '../state/paths.ts';
 import { hrefOf } from '../state/place.ts';
 import { useResource } from '../state/resource.ts';
+import { session } from '../state/session.ts';
 import { texts } from '../texts.ts';
 import { Foreign } from '../view/foreign.tsx';
 import { Notice, Page } from '../view/frame.tsx';
@@ -13,9 +14,11 @@ import { CompareForm } from './compare-form.tsx';
 import { ImageConfigView, ImageHistory } from './image-config.tsx';
 import { ImageOverview } from './image-overview.tsx';
 import { Layers, Platforms, UsedBy } from './image-parts.tsx';
+import { LayerFiles } from './layer-files.tsx';
 import { PullCommands } from './pull-commands.tsx';
 import { RawManifest } from './raw-manifest.tsx';
 import { Referrers } from './referrers.tsx';
+import { TagHistory } from './tag-history.tsx';
 
 const words = texts.image;
 
@@ -43,15 +46,32 @@ export function Image({ repository, reference, isTag }: ImageProps): JSX.Element
         </>
       }
     >
-      <Loaded of={manifest}>{(view) => <ManifestTabs view={view} reference={reference} />}</Loaded>
+      <Loaded of={manifest}>{(view) => <ManifestTabs view={view} reference={reference} isTag={isTag} />}</Loaded>
     </Page>
   );
 }
 
-const TABS = ['overview', 'platforms', 'layers', 'config', 'history', 'referrers', 'usedBy', 'raw'] as const;
+const TABS = [
+  'overview',
+  'platforms',
+  'layers',
+  'files',
+  'config',
+  'history',
+  'referrers',
+  'usedBy',
+  'tagHistory',
+  'raw',
+] as const;
 type Tab = (typeof TABS)[number];
 
-function ManifestTabs({ view, reference }: { view: ManifestView; reference: string }): JSX.Element {
+interface ManifestTabsProps {
+  readonly view: ManifestView;
+  readonly reference: string;
+  readonly isTag: boolean;
+}
+
+function ManifestTabs({ view, reference, isTag }: ManifestTabsProps): JSX.Element {
   return (
     <>
       {view.flaw === undefined ? null : (
@@ -60,18 +80,19 @@ function ManifestTabs({ view, reference }: { view: ManifestView; reference: stri
         </Notice>
       )}
       {view.truncated ? <Notice>{words.truncated}</Notice> : null}
-      <Tabs label={words.parts} names={tabsOf(view)} textOf={(tab) => words.tabs[tab]}>
+      <Tabs label={words.parts} names={tabsOf(view, isTag)} textOf={(tab) => words.tabs[tab]}>
         {(tab) => <TabContent tab={tab} view={view} reference={reference} />}
       </Tabs>
     </>
   );
 }
 
-function tabsOf({ structure, config }: ManifestView): readonly Tab[] {
+function tabsOf({ structure, config }: ManifestView, isTag: boolean): readonly Tab[] {
   const isIndex = structure === 'index';
   const hidden = new Set<Tab>([
-    ...(isIndex ? (['layers', 'usedBy'] as const) : (['platforms'] as const)),
+    ...(isIndex ? (['layers', 'files', 'usedBy'] as const) : (['platforms'] as const)),
     ...(config ? [] : (['config', 'history'] as const)),
+    ...(isTag && session.value?.mayReadAll ? [] : (['tagHistory'] as const)),
   ]);
   return TABS.filter((tab) => !hidden.has(tab));
 }
@@ -91,6 +112,8 @@ function TabContent({ tab, view, reference }: { tab: Tab; view: ManifestView; re
       return <Platforms view={view} />;
     case 'layers':
       return <Layers view={view} />;
+    case 'files':
+      return <LayerFiles view={view} />;
     case 'config':
       return config ? <ImageConfigView config={config} /> : null;
     case 'history':
@@ -99,6 +122,8 @@ function TabContent({ tab, view, reference }: { tab: Tab; view: ManifestView; re
       return <Referrers repository={repository} digest={digest} />;
     case 'usedBy':
       return <UsedBy view={view} />;
+    case 'tagHistory':
+      return <TagHistory repository={repository} tag={reference} />;
     case 'raw':
       return <RawManifest view={view} />;
   }

@@ -10,12 +10,14 @@ import { Foreign } from '../view/foreign.tsx';
 import { Empty, Notice, Page, Section } from '../view/frame.tsx';
 import { Loaded } from '../view/loaded.tsx';
 import { Table } from '../view/table.tsx';
-import { Badge, Facts, Meter, When } from '../view/values.tsx';
+import { Facts, Meter, When } from '../view/values.tsx';
 import { ageRows } from './age-rows.ts';
 import { Pins } from './pins.tsx';
 import { Collection, Rebuild, Scrub } from './upkeep.tsx';
 
 const words = texts.storage;
+/** Entries that are listed. */
+const NEXT_OUT = 20;
 
 export function Storage(): JSX.Element {
   const stats = useResource<CacheStats>('/stats');
@@ -114,17 +116,17 @@ function Ages(): JSX.Element {
 
 /** In order of eviction. */
 function NextOut(): JSX.Element {
-  const list = useResource<ListPage>('/cache?sort=used&limit=20');
+  const list = useResource<ListPage>('/cache?sort=used&limit=200');
   return (
     <Section title={words.next}>
       <Loaded of={list}>
-        {({ entries }) =>
-          entries.length === 0 ? (
-            <Empty>{words.nothing}</Empty>
-          ) : (
+        {({ entries }) => {
+          const rows = entries.filter(({ hosted, pinned }) => !hosted && !pinned).slice(0, NEXT_OUT);
+          if (rows.length === 0) return <Empty>{words.nothingNext}</Empty>;
+          return (
             <Table
               caption={words.next}
-              rows={entries}
+              rows={rows}
               keyOf={({ repository, digest }) => `${repository}@${digest}`}
               columns={[
                 {
@@ -138,19 +140,11 @@ function NextOut(): JSX.Element {
                 },
                 { title: words.bytes, isNumber: true, cell: ({ size }) => formatBytes(size) },
                 { title: texts.images.used, cell: ({ lastUsedAt }) => <When at={lastUsedAt} /> },
-                {
-                  title: texts.repository.expires,
-                  cell: ({ pinned, hosted, expiresAt }) =>
-                    pinned || hosted ? (
-                      <Badge>{pinned ? texts.images.pinned : texts.images.hosted}</Badge>
-                    ) : (
-                      <When at={expiresAt} />
-                    ),
-                },
+                { title: texts.repository.expires, cell: ({ expiresAt }) => <When at={expiresAt} /> },
               ]}
             />
-          )
-        }
+          );
+        }}
       </Loaded>
     </Section>
   );

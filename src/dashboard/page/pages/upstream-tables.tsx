@@ -32,7 +32,10 @@ export function EndpointTable({
             </>
           ),
         },
-        { title: words.state, cell: (endpoint) => <UpstreamState upstream={endpoint} /> },
+        {
+          title: words.state,
+          cell: (endpoint) => <UpstreamState upstream={{ ...endpoint, failing: failingOf(endpoint) }} />,
+        },
         { title: words.reason, cell: ({ reason }) => (reason === undefined ? <None /> : <Foreign text={reason} />) },
         { title: words.retry, cell: ({ retryAt }) => <When at={retryAt} /> },
         { title: words.lastOk, cell: ({ lastOkAt }) => <When at={lastOkAt} /> },
@@ -40,6 +43,11 @@ export function EndpointTable({
       ]}
     />
   );
+}
+
+/** A host that has only failed, before its breaker opens. */
+function failingOf({ lastOkAt, lastError }: EndpointView) {
+  return lastOkAt === undefined ? lastError?.kind : undefined;
 }
 
 function LastError({ lastError }: EndpointView): JSX.Element {

@@ -14,3 +14,7 @@ export function manifestPath(repository: string, reference: string): string {
 export function referrersPath(repository: string, digest: string): string {
   return withQuery('/referrers', { repository, digest });
 }
+
+export function layerPath(repository: string, digest: string, parameters: Parameters): string {
+  return withQuery('/layer', { repository, digest, ...parameters });
+}

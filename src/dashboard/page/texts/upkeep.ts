@@ -50,7 +50,7 @@ export const upkeepTexts = {
     unknown: 'Not configured any more',
     references: 'Entries',
     next: 'Evicted next',
-    nothing: 'Nothing is stored.',
+    nothingNext: 'Nothing that can be evicted is stored.',
   },
   pins: {
     title: 'Pins',

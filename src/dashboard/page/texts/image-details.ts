@@ -1,0 +1,36 @@
+/** Texts about the files of layers, and what tags have named. */
+export const imageDetailTexts = {
+  files: {
+    caption: 'Files of the layer',
+    layer: 'Layer',
+    numbered: (number: number, digest: string) => `${number}: ${digest}`,
+    search: 'Path begins with',
+    totals: (count: string, bytes: string) => `${count} entries, ${bytes} unpacked`,
+    truncated: 'The list ends early:',
+    none: 'The layer has no such files.',
+    noLayers: 'No layer of this image is stored.',
+    path: 'Path',
+    type: 'Type',
+    types: {
+      file: 'File',
+      directory: 'Directory',
+      symlink: 'Symbolic link',
+      link: 'Hard link',
+      device: 'Device',
+      fifo: 'FIFO',
+      whiteout: 'Removes a file',
+      other: 'Other',
+    },
+    mode: 'Mode',
+    size: 'Size',
+    modified: 'Changed',
+  },
+  tagHistory: {
+    caption: 'Digests that the tag has named',
+    digest: 'Digest',
+    firstSeen: 'First seen',
+    lastConfirmed: 'Last confirmed',
+    gone: 'Until',
+    current: 'current',
+  },
+};
