@@ -88,6 +88,7 @@ export const MODULES: Readonly<Record<string, Module>> = {
       'pull-through',
       'redis',
       'retention',
+      'setup/address.ts',
       'setup/shown-setup.ts',
       'sign-in',
       'signatures',

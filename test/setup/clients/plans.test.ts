@@ -215,7 +215,7 @@ describe('an address or a name', () => {
     '[::1%25eth0]',
   ])('that has other characters than names and addresses is refused: %j', (name) => {
     expect(() => parseCacheAddress(`http://${name}`)).toThrow(/^--address: /);
-    if (name !== ',') expect(() => parseRegistries(name)).toThrow(/^--registries: /);
+    if (name !== ',') expect(() => parseRegistries(name)).toThrow(/^registries: /);
   });
   it('is one with hyphens and a port, or an IPv6 address', () => {
     expect(parseRegistries('xn--a--b.example:5000,10.0.0.1,a-b')).toEqual(['xn--a--b.example:5000', '10.0.0.1', 'a-b']);
@@ -223,7 +223,7 @@ describe('an address or a name', () => {
   });
   it.each(['docker.io/library', '"x"', 'a b', '../x', '__proto__', '[::1]'])(
     'that is no registry is refused: %j',
-    (text) => expect(() => parseRegistries(text)).toThrow(/^--registries: /),
+    (text) => expect(() => parseRegistries(text)).toThrow(/^registries: /),
   );
 });
 
