@@ -7,7 +7,7 @@ import { type MayPull, REPOSITORY_ORDERS, type RepositoryControl } from '../oper
 import { isOn, oneOf, optionalText, positive, requiredText } from './parameters.ts';
 import { respond } from './respond.ts';
 
-/** What the client of a request may see. Undefined: everything. */
+/** The repositories that the client of a request may see. Undefined: all of them. */
 export type VisibleTo = (request: Request) => MayPull | undefined;
 
 export interface BrowsingRoutesOptions {
