@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { type Database, open as openEnvironment, type RootDatabase } from 'lmdb';
 
-import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
+import { checkHeader, checkLength, createLockFile, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
 import { nextTurn } from '../stream/next-turn.ts';
 import { fromRow, type PullRow, toRow } from './pull-codec.ts';
 import {
@@ -54,6 +54,7 @@ export class LmdbPulls implements PullStore {
     await mkdir(options.directory, { recursive: true, mode: 0o700 });
     const path = join(options.directory, DATA_FILE);
     await checkHeader(path);
+    await createLockFile(path);
     let root: RootDatabase | undefined;
     try {
       root = openEnvironment({ path, noSubdir: true, maxDbs: 4, noSync: options.temporary === true });

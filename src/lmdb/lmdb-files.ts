@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 
 import type { RootDatabase } from 'lmdb';
 
@@ -42,6 +42,33 @@ export async function checkHeader(path: string): Promise<void> {
     if (!isEmpty && !isOurs) throw new FilesDamagedError('the file does not start like one of LMDB');
   } finally {
     await file.close();
+  }
+}
+
+/** More than LMDB needs for its readers. Bytes. */
+const LOCK_FILE_SIZE = 16 * 1024;
+
+/**
+ * Creates the file of LMDB's locks, unless it is there. LMDB itself creates it with a hole and maps it, so that the first write ends the
+ * process (`SIGBUS`) when the disk is full.
+ *
+ * @param path of the data
+ * @throws the error of the file system, with nothing left behind
+ */
+export async function createLockFile(path: string): Promise<void> {
+  const lockPath = `${path}-lock`;
+  const file = await open(lockPath, 'wx').catch((err: NodeJS.ErrnoException) => {
+    if (err.code === 'EEXIST') return undefined;
+    throw err;
+  });
+  if (!file) return;
+  try {
+    await file.writeFile(Buffer.alloc(LOCK_FILE_SIZE));
+    await file.close();
+  } catch (err) {
+    await file.close().catch(() => {}); // the first error counts
+    await rm(lockPath, { force: true });
+    throw err;
   }
 }
 

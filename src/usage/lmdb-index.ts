@@ -17,7 +17,7 @@ import {
 } from './index-keys.ts';
 import { nextTurn } from '../stream/next-turn.ts';
 import { entriesOf, type StoredUse } from './lmdb-entries.ts';
-import { checkHeader, checkLength, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
+import { checkHeader, checkLength, createLockFile, FilesDamagedError, orDamaged } from '../lmdb/lmdb-files.ts';
 import { LmdbTables, TRANSACTION_SIZE } from './lmdb-tables.ts';
 import { LmdbTexts } from './lmdb-texts.ts';
 import { pinKey, pinOf } from './pin-key.ts';
@@ -76,6 +76,7 @@ export class LmdbIndex implements UsageIndex {
     await mkdir(options.directory, { recursive: true });
     const path = join(options.directory, DATA_FILE);
     await checkHeader(path);
+    await createLockFile(path);
     let root: RootDatabase | undefined;
     try {
       root = openEnvironment({ path, noSubdir: true, maxDbs: 16, noSync: options.temporary === true });
