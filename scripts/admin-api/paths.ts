@@ -1,4 +1,2 @@
-/** The document for people, and the same one for the server. */
-export const DOCUMENT_PATHS = ['docs/spec/admin-openapi.json', 'src/admin/openapi.json'].map(
-  (path) => new URL(`../../${path}`, import.meta.url),
-);
+/** The description of the admin API, which the server sends. */
+export const DOCUMENT_PATH = new URL('../../src/admin/openapi.json', import.meta.url);

@@ -15,12 +15,14 @@ export interface BrowsingRoutesOptions {
   readonly manifests: ManifestControl;
   readonly layers: LayerControl;
   readonly visibleTo: VisibleTo;
+  /** Whose content the client may read. Undefined: all content, also held content. */
+  readonly readableBy: VisibleTo;
 }
 
 /** Stored content for people: repositories, tags, manifests and referrers. */
 export function addBrowsingRoutes(
   router: Router,
-  { repositories, manifests, layers, visibleTo }: BrowsingRoutesOptions,
+  { repositories, manifests, layers, visibleTo, readableBy }: BrowsingRoutesOptions,
 ): void {
   router.get(
     '/repositories',
@@ -46,18 +48,18 @@ export function addBrowsingRoutes(
     '/manifest',
     respond((request) => {
       const reference = requiredText('reference', request.query['reference']);
-      return manifests.manifest({ ...placeOf(request), reference }, visibleTo(request));
+      return manifests.manifest({ ...placeOf(request), reference }, readableBy(request));
     }),
   );
   router.get(
     '/layer',
-    respond((request) => layers.layer({ ...layerQuery(request), ...pageOf(request) }, visibleTo(request))),
+    respond((request) => layers.layer({ ...layerQuery(request), ...pageOf(request) }, readableBy(request))),
   );
   router.get(
     '/referrers',
     respond((request) => {
       const digest = requiredText('digest', request.query['digest']);
-      return manifests.referrers({ ...placeOf(request), digest }, visibleTo(request));
+      return manifests.referrers({ ...placeOf(request), digest }, readableBy(request));
     }),
   );
 }

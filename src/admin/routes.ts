@@ -16,6 +16,7 @@ import type { RecallControl } from '../operations/recall-control.ts';
 import type { RecordingControl } from '../operations/recording-control.ts';
 import type { PullLog, PullQuery } from '../operations/pull-log.ts';
 import type { VerifyLog } from '../operations/verify-log.ts';
+import type { MayPull } from '../operations/repository-control.ts';
 import type { ProblemControl } from '../operations/problem-control.ts';
 import type { StatusControl } from '../operations/status-control.ts';
 import type { UpstreamControl } from '../operations/upstream-control.ts';
@@ -30,6 +31,7 @@ import { checkRequest } from './check-request.ts';
 import { addDocumentRoutes } from './document-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addFillRoutes } from './fill-routes.ts';
+import { includes } from '../sign-in/rights.ts';
 import { rightsOf } from './guard.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createPolicyRoutes } from './policy-routes.ts';
@@ -49,7 +51,7 @@ import { addStorageRoutes, type StorageRoutesOptions } from './storage-routes.ts
 
 export interface AdminRoutesOptions
   extends SessionRoutesOptions,
-    Omit<BrowsingRoutesOptions, 'visibleTo'>,
+    Omit<BrowsingRoutesOptions, 'visibleTo' | 'readableBy'>,
     StorageRoutesOptions {
   readonly cache: CacheControl;
   readonly activity: ActivityControl;
@@ -80,6 +82,12 @@ export interface AdminRoutesOptions
   readonly onError: (error: unknown) => void;
 }
 
+/** Viewers may pull what they see, and held content is pulled by none. */
+function readableBy(request: Request): MayPull | undefined {
+  const { level, mayPull } = rightsOf(request);
+  return mayPull ?? (includes(level, 'reader') ? undefined : () => true);
+}
+
 /** The admin API, to be mounted at `ADMIN_PATH` behind a check of the client. */
 export function createAdminRoutes(options: AdminRoutesOptions): Router {
   const { cache, activity, problems, status, fills, upstreams } = options;
@@ -101,7 +109,7 @@ export function createAdminRoutes(options: AdminRoutesOptions): Router {
   addRoutes(router, cache, options.bulk);
   addCollectionRoutes(router, cache);
   addStorageRoutes(router, options);
-  addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull });
+  addBrowsingRoutes(router, { ...options, visibleTo: (request) => rightsOf(request).mayPull, readableBy });
   addActivityRoutes(router, activity, problems);
   addStatusRoutes(router, status);
   addFillRoutes(router, fills);

@@ -81,6 +81,11 @@ export class Admission {
     return !guardsParts(this.ruleOf(repository)) || this.released.has(repository, digest, 'blob');
   }
 
+  /** The same for a manifest. */
+  isManifestServed(repository: string, digest: Digest): boolean {
+    return !guardsParts(this.ruleOf(repository)) || this.known(repository, digest)?.outcome === 'allow';
+  }
+
   /** Something could not be read. */
   failed(error: unknown): void {
     this.#options.events.notKept(error);

@@ -71,8 +71,9 @@ export class MinimumAge {
       return { digests: [digest] };
     }
     const isNew = this.#noteHeld(question, heldUntil);
-    const first = rule.age.onNone === 'allow' ? [...history.map((seen) => seen.digest), digest] : [];
-    return { digests: [...new Set([...ofAge, ...first])], heldUntil, isNew };
+    if (ofAge.length > 0 || rule.age.onNone === 'refuse') return { digests: ofAge, heldUntil, isNew };
+    // No other than the first: who pushes a new one could have removed those before.
+    return { digests: [history[0]?.digest ?? digest], heldUntil, isNew };
   }
 
   /** Without effects. @throws when the index cannot be read */

@@ -153,7 +153,7 @@ async function createParts(
     budget: pulling?.budget,
     access,
     ...caches,
-    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, running, pulling, clock }),
+    ...createBrowsing(config.proxy, { ...stored, ...retention.shown, ...rules, running, pulling, clock }),
     ...createViews(config, { ...stored, ...seen, opened, clock }),
     bundles: openBundles(config, { ...stored, ...shared, pins: retention.bundlePins }),
     recalls,

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { runLayover } from '../support/run-layover.ts';
 
 const hasMandoc = spawnSync('mandoc', ['-V']).error === undefined;
+if (!hasMandoc) console.warn('mandoc is missing: the syntax of the man page is not tested');
 
 it('has every command with its options', async () => {
   const { code, stdout } = await runLayover(['man']);
@@ -13,7 +14,7 @@ it('has every command with its options', async () => {
   }
 });
 
-it.skipIf(!hasMandoc)('is a page in which mandoc finds no fault (skipped without mandoc)', async () => {
+it.skipIf(!hasMandoc)('is a page in which mandoc finds no fault', async () => {
   const { stdout } = await runLayover(['man']);
   const { stdout: faults, status } = spawnSync('mandoc', ['-Tlint'], { input: stdout, encoding: 'utf8' });
   expect([faults, status]).toEqual(['', 0]);

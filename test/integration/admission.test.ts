@@ -65,6 +65,24 @@ describe('admission by signatures', () => {
     await expectNothingBroken(layover);
   });
 
+  it('shows an image that is not signed to operators alone', async () => {
+    await using layover = await start();
+    for (const tag of ['unsigned', 'tagged']) await pull(manifestUrl(layover, 'acme/app', tag));
+    // With this header, the client is not known to be on this machine.
+    const viewer = { headers: { 'x-forwarded-for': '192.0.2.1' } };
+    const read = (query: string, client = {}) =>
+      statusOf(`${layover.url}/admin/api/v1/${query.replace('?', '?repository=docker.io/acme/app&')}`, client);
+    const shown = async (client = {}) => [
+      await read('manifest?reference=tagged', client),
+      await read('manifest?reference=unsigned', client),
+      await read(`manifest?reference=${unsigned.digest}`, client),
+    ];
+    expect(await shown()).toEqual([200, 200, 200]);
+    expect(await shown(viewer)).toEqual([200, 404, 404]);
+    expect(await read(`layer?digest=${unsigned.layers[0]}`, viewer)).toBe(404);
+    expect(await read('manifest?reference=tagged&fetch=1', viewer)).toBe(403);
+  });
+
   it('serves nothing of an image that is not signed, although it is stored', async () => {
     await using layover = await start();
     const refused = await pull(manifestUrl(layover, 'acme/app', 'unsigned'));

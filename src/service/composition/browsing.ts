@@ -1,15 +1,18 @@
+import type { Admission } from '../../admission/admission.ts';
 import type { UpstreamRepository } from '../../browsing/local-manifests.ts';
 import type { NameOwner } from '../../browsing/browsed-store.ts';
 import type { LocalRepositoriesOptions } from '../../browsing/local-repositories.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { ProxyConfig } from '../../config/config.ts';
 import type { RunningFills } from '../../fills/running-fills.ts';
+import { isDigest } from '../../oci/digest.ts';
 import { ControlError } from '../../operations/control-error.ts';
 import type { LayerControl } from '../../operations/layer-control.ts';
 import type { ManifestControl } from '../../operations/manifest-control.ts';
-import type { RepositoryControl } from '../../operations/repository-control.ts';
+import type { MayPull, RepositoryControl } from '../../operations/repository-control.ts';
 import type { StorageControl } from '../../operations/storage-control.ts';
 import type { Pins } from '../../retention/pins.ts';
+import type { Admitting } from './admitting.ts';
 import type { Pulling } from './pulling.ts';
 import type { Stored } from './stored.ts';
 
@@ -21,6 +24,8 @@ export interface BrowsingParts extends Pick<Stored, 'usage' | 'store'> {
   readonly running: RunningFills;
   readonly pulling: Pulling | undefined;
   readonly clock: Pick<Clock, 'now'>;
+  /** Absent without rules. */
+  readonly admitting: Admitting | undefined;
 }
 
 /** Stored content for people. */
@@ -35,18 +40,48 @@ export interface Browsing {
 export function createBrowsing(proxy: ProxyConfig | undefined, parts: BrowsingParts): Browsing {
   let loaded: Promise<Browsing> | undefined;
   const load = () => (loaded ??= loadBrowsing(proxy, parts));
+  const admission = parts.admitting?.admission;
   return {
     repositories: {
       repositories: async (query, mayPull) => (await load()).repositories.repositories(query, mayPull),
       tags: async (query, mayPull) => (await load()).repositories.tags(query, mayPull),
     },
     manifests: {
-      manifest: async (query, mayPull) => (await load()).manifests.manifest(query, mayPull),
-      referrers: async (query, mayPull) => (await load()).manifests.referrers(query, mayPull),
+      manifest: async (query, mayPull) => {
+        refuseFetch(query, mayPull);
+        const view = await (await load()).manifests.manifest(query, mayPull);
+        const isServed = admission?.isManifestServed(query.repository, view.digest) ?? true;
+        if (mayPull && !isServed) throw notStored(query.repository, `manifest ${query.reference}`);
+        return view;
+      },
+      referrers: async (query, mayPull) => {
+        refuseFetch(query, mayPull);
+        return (await load()).manifests.referrers(query, mayPull);
+      },
     },
-    layers: { layer: async (query, mayPull) => (await load()).layers.layer(query, mayPull) },
+    layers: {
+      layer: async (query, mayPull) => {
+        const { repository, digest } = query;
+        if (mayPull && !isLayerServed(admission, repository, digest)) throw notStored(repository, `layer ${digest}`);
+        return (await load()).layers.layer(query, mayPull);
+      },
+    },
     storage: { ages: async () => (await load()).storage.ages() },
   };
+}
+
+/** Users who see only what they may pull cause no requests to upstreams here: those would be made with other accounts than theirs. */
+function refuseFetch({ fetch }: { readonly fetch?: boolean | undefined }, mayPull: MayPull | undefined): void {
+  if (fetch && mayPull) throw new ControlError('forbidden', 'fetch is for administrators');
+}
+
+function isLayerServed(admission: Admission | undefined, repository: string, digest: string): boolean {
+  return admission === undefined || !isDigest(digest) || admission.isPartServed(repository, digest);
+}
+
+/** As for content that is not stored: held content is served in no form. */
+function notStored(repository: string, content: string): ControlError {
+  return new ControlError('not-found', `${repository} has no stored ${content}`);
 }
 
 async function loadBrowsing(proxy: ProxyConfig | undefined, parts: BrowsingParts): Promise<Browsing> {
