@@ -66,7 +66,9 @@ export class Sessions {
   async #proofOf({ method, identity }: Session): Promise<string | undefined> {
     const { auth, token, provider } = this.#options;
     if (method === 'password') return auth()?.passwordMark(identity.name);
-    if (method === 'token') return token?.current();
-    return method === 'oidc' ? provider : '';
+    if (method === 'oidc') return provider;
+    const current = await token?.current();
+    // A new token takes the rights of everyone who got them without a name.
+    return method === 'link' ? (current ?? '') : current;
   }
 }

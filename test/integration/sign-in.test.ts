@@ -1,8 +1,11 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { basic } from '../auth/htpasswd-file.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { Layover } from '../support/layover.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { CONFIG, imageOf, LAYER, Repository } from './manifest-pushing.ts';
 import { AUTH, call, signIn, start, TOKEN, USERS, writeUsers, withUsers } from './sign-in-scene.ts';
 
@@ -78,6 +81,25 @@ describe('a session', () => {
     expect((await call(layover, '/clients', { cookie })).status).toBe(200);
     await clock.advance(1);
     expect((await call(layover, '/clients', { cookie })).status).toBe(401);
+  });
+
+  it('by the admin token, or by a link, ends when the token changes', async () => {
+    await using directory = await temporaryDirectory();
+    const tokenfile = join(directory.path, 'token');
+    await writeFile(tokenfile, TOKEN);
+    await using layover = await start({ admin: { tokenfile } });
+    const byToken = await call(layover, '/session', { method: 'POST', body: { token: TOKEN } });
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const { json } = await call(layover, '/session/links', { method: 'POST', headers });
+    const code = new URL(String(json['url'])).searchParams.get('code');
+    const byLink = await call(layover, `/session/link?code=${code}`);
+    const cookies = [byToken.cookie, byLink.cookie];
+    const admins = async () =>
+      Promise.all(cookies.map(async (cookie) => (await call(layover, '/session', { cookie })).json['isAdmin']));
+    expect(await admins()).toEqual([true, true]);
+    await rm(tokenfile);
+    await writeFile(tokenfile, 'another');
+    await expect.poll(admins).toEqual([false, false]);
   });
 
   it('ends when the password changes, and when the user is removed', async () => {
