@@ -88,6 +88,9 @@ export class Router {
   readonly #anyNamespace: UpstreamRoute | undefined;
   readonly #isHosted: (repository: string) => boolean;
 
+  /** Whether a client may know of a stored repository. Absent when every client may know of all of them. */
+  readonly isVisible: ((stored: string, caller: AccessCaller) => boolean) | undefined;
+
   constructor(options: RouterOptions) {
     this.#options = options;
     for (const upstream of options.upstreams) {
@@ -96,6 +99,8 @@ export class Router {
     this.#default = options.upstreams.find((upstream) => upstream.isDefault);
     this.#anyNamespace = options.upstreams.find((upstream) => upstream.anyNamespace);
     this.#isHosted = matchGlobs(options.hostedNames);
+    const hasPrivate = options.upstreams.some(({ access }) => access);
+    this.isVisible = hasPrivate ? (stored, caller) => this.#isVisible(stored, caller) : undefined;
   }
 
   /** @throws {RegistryError} `NAME_UNKNOWN` for a name without an upstream, or with one that is not configured; `NAME_INVALID` */
@@ -130,13 +135,9 @@ export class Router {
     return upstream?.isAllowed?.(repository) ?? true;
   }
 
-  /** Whether a client may know of a stored repository. Absent when every client may know of all of them. */
-  get isVisible(): ((stored: string, caller: AccessCaller) => boolean) | undefined {
-    if (!this.#options.upstreams.some(({ access }) => access)) return undefined;
-    return (stored, caller) => {
-      const found = this.#isHosted(stored) ? undefined : findOwner(this.#options.upstreams, stored);
-      return found?.upstream.access?.isAdmitted(found.repository, caller) ?? true;
-    };
+  #isVisible(stored: string, caller: AccessCaller): boolean {
+    const found = this.#isHosted(stored) ? undefined : findOwner(this.#options.upstreams, stored);
+    return found?.upstream.access?.isAdmitted(found.repository, caller) ?? true;
   }
 
   /** Also for registries that are not configured: the client is set up to come here for them. */
